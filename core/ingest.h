@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Putting objects into a repository, crash-safe: durable before visible.
+ *
+ *   ingest = vtree_ingest_new (repo, &options, &error);     tmp/<random>/, flocked
+ *   vtree_ingest_fd (…), vtree_ingest_bytes (…)             from any thread
+ *   vtree_ingest_seal (ingest, &error)    one syncfs, verity on and measured, renamed
+ *   …the caller puts what names the objects, unsynced…
+ *   vtree_ingest_sync (ingest, &error)    the second and last syncfs
+ *   vtree_ingest_free (ingest)            removes what is left of the staging directory
+ *
+ * Staging directories of processes that died are removed by the next _new and by
+ * vtree_ingest_clean().
+ */
+#pragma once
+
+#include "core/repo.h"
+
+typedef struct VtreeIngest VtreeIngest;
+
+typedef struct {
+  VtreeVerityPolicy verity;
+} VtreeIngestOptions;
+
+typedef struct {
+  uint64_t new_objects;
+  uint64_t new_bytes;
+  uint64_t shared_objects; /* were in the store already, and good */
+  uint64_t shared_bytes;
+  uint64_t replaced; /* were in the store, but bad */
+} VtreeIngestStats;
+
+/* Errors: VTREE_ERROR_UNSUPPORTED (verity=require without support), VTREE_ERRNO_ERROR. */
+VtreeIngest *vtree_ingest_new (const VtreeRepo *repo, const VtreeIngestOptions *options,
+                               GError **error);
+void vtree_ingest_free (VtreeIngest *ingest);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeIngest, vtree_ingest_free)
+
+/* Takes SIZE bytes of FD from offset 0 (one read pass; reflinked where the filesystem can,
+ * zero runs become holes). A source that ends early or goes on past SIZE is
+ * VTREE_ERROR_CORRUPT ("changed while it was read"). Thread-safe. SIZE > 0. */
+bool vtree_ingest_fd (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *digest,
+                      GError **error);
+bool vtree_ingest_bytes (VtreeIngest *ingest, const void *data, size_t size,
+                         VtreeDigest *digest, GError **error);
+bool vtree_ingest_seal (VtreeIngest *ingest, GError **error);
+bool vtree_ingest_sync (VtreeIngest *ingest, GError **error);
+void vtree_ingest_stats (VtreeIngest *ingest, VtreeIngestStats *stats);
+
+/* Digests of objects that were bad in the store and have been replaced (GPtrArray of
+ * VtreeDigest *, owned by the ingest; valid after _seal). */
+const GPtrArray *vtree_ingest_replaced (const VtreeIngest *ingest);
+
+/* Removes abandoned staging directories; needs no free space. */
+bool vtree_ingest_clean (const VtreeRepo *repo, GError **error);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ed25519 keys (OpenSSL EVP). Key id = SHA-256 of the raw 32-byte public key.
+ */
+#pragma once
+
+#include "core/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define VTREE_KEY_ID_SIZE 32
+/* 64 hex digits and NUL */
+#define VTREE_KEY_ID_TEXT_MAX 65
+#define VTREE_SIGNATURE_SIZE 64
+/* A PEM file longer than this is refused. */
+#define VTREE_KEY_FILE_MAX 16384
+
+typedef struct {
+  uint8_t bytes[VTREE_KEY_ID_SIZE];
+} VtreeKeyId;
+
+/* Lower-case hex; returns TEXT. */
+char *vtree_key_id_format (const VtreeKeyId *id, char text[VTREE_KEY_ID_TEXT_MAX]);
+/* Exactly 64 lower-case hex digits. */
+bool vtree_key_id_parse (const char *text, VtreeKeyId *id);
+bool vtree_key_id_equal (const VtreeKeyId *a, const VtreeKeyId *b);
+
+typedef struct VtreePublicKey VtreePublicKey;
+typedef struct VtreePrivateKey VtreePrivateKey;
+
+/* Parses PEM SubjectPublicKeyInfo. Anything but Ed25519, or trailing rubbish, is
+ * VTREE_ERROR_INVALID. */
+VtreePublicKey *vtree_public_key_new_from_pem (const void *pem, size_t size, GError **error);
+void vtree_public_key_free (VtreePublicKey *key);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePublicKey, vtree_public_key_free)
+const VtreeKeyId *vtree_public_key_id (const VtreePublicKey *key);
+/* PEM text, to be freed. */
+char *vtree_public_key_to_pem (const VtreePublicKey *key);
+/* True if SIGNATURE (VTREE_SIGNATURE_SIZE bytes) is KEY's over the SIZE bytes at DATA. */
+bool vtree_public_key_verify (const VtreePublicKey *key, const void *data, size_t size,
+                              const uint8_t *signature);
+
+VtreePrivateKey *vtree_private_key_generate (GError **error);
+/* Loads a PEM private key file: regular, owned by this user or root, no permission for
+ * group and others; otherwise VTREE_ERROR_UNTRUSTED. */
+VtreePrivateKey *vtree_private_key_load (const char *path, GError **error);
+/* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file, synced. */
+bool vtree_private_key_save (const VtreePrivateKey *key, int dirfd, const char *name,
+                             GError **error);
+void vtree_private_key_free (VtreePrivateKey *key);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePrivateKey, vtree_private_key_free)
+VtreePublicKey *vtree_private_key_public (const VtreePrivateKey *key, GError **error);
+bool vtree_private_key_sign (const VtreePrivateKey *key, const void *data, size_t size,
+                             uint8_t signature[VTREE_SIGNATURE_SIZE], GError **error);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An open object: a descriptor whose bytes are checked before they are handed out,
+ * by the kernel (measured on this very descriptor) or by the daemon, block by block, in
+ * memory that nobody else can write. Reference-counted, thread-safe, immutable to see.
+ */
+#pragma once
+
+#include "core/kernel.h"
+#include "core/verity.h"
+
+typedef struct VtreeObject VtreeObject;
+
+typedef enum {
+  VTREE_ENFORCER_NONE = 0, /* verity=off */
+  VTREE_ENFORCER_KERNEL,
+  VTREE_ENFORCER_DAEMON,
+} VtreeEnforcer;
+
+/* What an object has to be, and who checks it. */
+typedef struct {
+  VtreeDigest digest;
+  uint64_t size; /* bytes */
+  VtreeVerityPolicy policy;
+} VtreeObjectSpec;
+
+/* Takes FD (read-only, regular file) and MERKLE_FD (or -1) in any case. Cost does not
+ * depend on the size, except where an object of more than VTREE_MERKLE_MIN_BLOCKS blocks
+ * has no good Merkle file: then it is computed here, once, into an unlinked file in
+ * . A bad Merkle file counts as a missing one (the object itself decides).
+ * Errors: VTREE_ERROR_CORRUPT (size, digest), VTREE_ERROR_UNSUPPORTED (require). */
+VtreeObject *vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
+                                    GError **error);
+VtreeObject *vtree_object_ref (VtreeObject *object);
+void vtree_object_unref (VtreeObject *object);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeObject, vtree_object_unref)
+
+/* Has the whole object's identity been checked (kernel: measured at _new; daemon: root of
+ * the tree)? Small daemon-verified objects are hashed at the first read; this does it
+ * now. For open=checked. Errors: VTREE_ERROR_CORRUPT. */
+bool vtree_object_measure (VtreeObject *object, GError **error);
+
+/* Reads up to SIZE bytes at OFFSET into DATA, private memory of the caller. *GOT is
+ * short only at the end of the contents. On an error nothing in DATA may be used.
+ * Errors: VTREE_ERROR_CORRUPT, VTREE_ERRNO_ERROR. */
+bool vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t offset,
+                        size_t *got, GError **error);
+
+VtreeEnforcer vtree_object_enforcer (const VtreeObject *object);
+uint64_t vtree_object_size (const VtreeObject *object);
+
+/* Borrowed; for flock(2), and for splice and passthrough where the kernel enforces. */
+int vtree_object_peek_fd (const VtreeObject *object);
+
+/* How many descriptors it holds (1 or 2). */
+unsigned vtree_object_descriptors (const VtreeObject *object);

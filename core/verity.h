@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Computing fs-verity digests in software (libfsverity), with the Merkle file as a
+ * by-product. Thread-safe.
+ *
+ * Merkle file: a 4096-byte header block, then the tree exactly as
+ * FS_IOC_READ_VERITY_METADATA gives it (root level first), see doc/formats.md.
+ */
+#pragma once
+
+#include "core/digest.h"
+#include "core/fd.h"
+
+#define VTREE_BLOCK_SIZE 4096
+/* Objects of more blocks than this have a Merkle file where the kernel does not
+ * enforce them. */
+#define VTREE_MERKLE_MIN_BLOCKS 128
+
+/* What is to be computed. merkle_fd: a writable, empty file that gets the Merkle file, or
+ * -1; nothing is written for contents of at most one block. */
+typedef struct {
+  VtreeDigestAlg alg;
+  uint64_t size; /* bytes */
+  int merkle_fd;
+} VtreeVerityParams;
+
+/* Hands out the next SIZE bytes of the contents. */
+typedef bool (*VtreeVerityRead) (void *context, void *data, size_t size, GError **error);
+
+/* Digest of what READ hands out, params->size bytes in order. An error of READ comes
+ * back as it is. */
+bool vtree_verity_compute (const VtreeVerityParams *params, VtreeVerityRead read,
+                           void *context, VtreeDigest *digest, GError **error);
+
+/* Digest of params->size bytes of FD from offset 0 (pread, the offset stays). A shorter
+ * file is VTREE_ERROR_CORRUPT. */
+bool vtree_verity_compute_fd (const VtreeVerityParams *params, int fd, VtreeDigest *digest,
+                              GError **error);
+
+/* Digest of memory. params->size bytes at DATA. */
+bool vtree_verity_compute_data (const VtreeVerityParams *params, const void *data,
+                                VtreeDigest *digest, GError **error);

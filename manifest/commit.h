@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A whole commit: capture, ingest, manifest, statement, signatures, ref, mark.
+ */
+#pragma once
+
+#include "core/key.h"
+#include "manifest/capture.h"
+#include "manifest/resolve.h"
+
+typedef struct {
+  const char *ref;
+  uint64_t version;       /* 0: above head and mark */
+  int64_t expires;        /* 0: never */
+  const char *message;    /* x-message; may be NULL */
+  GPtrArray *keys;        /* VtreePrivateKey *; NULL or empty: unsigned, head stays */
+  bool has_verity;        /* else the repository's own word */
+  VtreeVerityPolicy verity;
+  bool allow_secret;
+  int wait; /* seconds for locks, -1 for ever */
+  const VtreePaths *paths;
+} VtreeCommitOptions;
+
+typedef struct {
+  uint64_t version;
+  VtreeDigest manifest;
+  uint64_t manifest_size;
+  VtreeViewTotals totals;
+  VtreeIngestStats stats;
+  GPtrArray *replaced; /* char *: objects of the store that were bad and are now good */
+} VtreeCommitResult;
+
+void vtree_commit_result_clear (VtreeCommitResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeCommitResult, vtree_commit_result_clear)
+
+/* Commits the directory DIR (a path) to REPO. Errors as the parts'; the old head stays on
+ * every error. */
+bool vtree_commit (const VtreeRepo *repo, const char *dir,
+                   const VtreeCommitOptions *options, const VtreeCaptureOptions *capture,
+                   VtreeCommitResult *result, GError **error);

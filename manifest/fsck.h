@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checking a repository: statements, manifests, every object that they reach, and which
+ * paths a bad or missing object harms; repair from another place that has the bytes.
+ */
+#pragma once
+
+#include "core/store.h"
+#include "core/trust.h"
+#include "manifest/ref.h"
+
+typedef enum {
+  VTREE_FSCK_MISSING,
+  VTREE_FSCK_CORRUPT,
+  VTREE_FSCK_UNTRUSTED, /* a statement without a valid signature */
+  VTREE_FSCK_REPAIRED,
+} VtreeFsckKind;
+
+typedef struct {
+  VtreeFsckKind kind;
+  const char *ref;    /* "name@version", NULL for what no ref reaches */
+  const char *object; /* digest text, NULL where it is no object */
+  const char *path;   /* harmed path in the tree, escaped; NULL where none */
+  const char *message;
+} VtreeFsckProblem;
+
+typedef struct {
+  const char *const *refs; /* NULL: all */
+  const char *repair_from; /* repository or any directory with the files; NULL: none */
+  const VtreePaths *paths;
+  unsigned threads;
+  void (*problem) (void *context, const VtreeFsckProblem *problem); /* one thread */
+  void (*progress) (void *context, uint64_t done, uint64_t total);
+  void *context;
+} VtreeFsckOptions;
+
+typedef struct {
+  uint64_t refs, versions, manifests, objects, bytes;
+  uint64_t missing, corrupt, untrusted, repaired, stale_temporary;
+} VtreeFsckResult;
+
+/* True when the check itself could run; what it found is in RESULT. */
+bool vtree_fsck (const VtreeRepo *repo, const VtreeFsckOptions *options,
+                 VtreeFsckResult *result, GError **error);

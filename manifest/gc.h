@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Deleting what nothing needs: old versions, unreachable objects, abandoned staging.
+ * Holds the exclusive lock; keeps all that a manifest reaches whose object it can't lock
+ * (a mount holds it). Needs no free space.
+ */
+#pragma once
+
+#include "core/store.h"
+#include "manifest/ref.h"
+
+typedef struct {
+  unsigned keep; /* newest versions of each ref, at least 1 */
+  bool dry_run;
+  int wait; /* seconds for the lock */
+  /* called for each version and object that goes (or would); may be NULL */
+  void (*removed) (void *context, const char *what);
+  /* called for each manifest that only a mount keeps; may be NULL */
+  void (*held) (void *context, const char *manifest);
+  void *context;
+} VtreeGcOptions;
+
+typedef struct {
+  uint64_t versions, objects, bytes; /* removed */
+  uint64_t kept_objects, kept_bytes, held_manifests;
+} VtreeGcResult;
+
+bool vtree_gc (const VtreeRepo *repo, const VtreeGcOptions *options, VtreeGcResult *result,
+               GError **error);

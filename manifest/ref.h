@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ref names, and the refs/ directory of a repository: refs/NAME/{<version>.root,
+ * <version>.sig, head}. Nothing here judges signatures: see resolve.h.
+ */
+#pragma once
+
+#include "core/repo.h"
+#include "core/signature.h"
+#include "manifest/statement.h"
+
+#define VTREE_REF_MAX 200
+
+/* What a person writes: NAME, NAME@VERSION or sha256:…, optionally :PATH behind it. */
+typedef struct {
+  char *name; /* NULL for a digest */
+  bool has_version;
+  uint64_t version;
+  bool is_digest;
+  VtreeDigest digest;
+  char *path; /* NULL without ":PATH" */
+} VtreeRefSpec;
+
+void vtree_ref_spec_clear (VtreeRefSpec *spec);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeRefSpec, vtree_ref_spec_clear)
+
+/* True for a valid ref name; else VTREE_ERROR_INVALID saying which rule it breaks. */
+bool vtree_ref_check_name (const char *name, GError **error);
+/* WITH_PATH: whether ":PATH" may follow. */
+bool vtree_ref_spec_parse (const char *text, bool with_path, VtreeRefSpec *spec,
+                           GError **error);
+
+/* Names of all refs, sorted, NULL-terminated. */
+char **vtree_refs_list (const VtreeRepo *repo, GError **error);
+/* Versions of NAME, ascending (GArray of uint64_t); VTREE_ERROR_MISSING without the ref. */
+GArray *vtree_refs_versions (const VtreeRepo *repo, const char *name, GError **error);
+/* *FOUND false where NAME has no head (yet). */
+bool vtree_refs_head (const VtreeRepo *repo, const char *name, bool *found,
+                      uint64_t *version, GError **error);
+/* Statement and signature bytes of NAME@VERSION. *SIG is NULL where it is unsigned.
+ * VTREE_ERROR_MISSING without the statement. */
+bool vtree_refs_load (const VtreeRepo *repo, const char *name, uint64_t version,
+                      GBytes **root, GBytes **sig, GError **error);
+
+/* One writer a ref: takes NAME's lock (made if missing) until *FD is closed; WAIT seconds,
+ * -1 for ever. VTREE_ERROR_BUSY. */
+bool vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd *fd,
+                      GError **error);
+/* Writes <version>.root and, unless SIG is NULL, <version>.sig, without syncing (a syncfs
+ * of the caller follows). An existing other statement of that version is an error. */
+bool vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version,
+                     GBytes *root, GBytes *sig, GError **error);
+/* Replaces the signature file, synced. */
+bool vtree_refs_put_signature (const VtreeRepo *repo, const char *name, uint64_t version,
+                               GBytes *sig, GError **error);
+/* Moves head to VERSION, atomically, synced. */
+bool vtree_refs_set_head (const VtreeRepo *repo, const char *name, uint64_t version,
+                          GError **error);
+/* Removes one version's files (not what head names), or the whole ref. Exclusive lock. */
+bool vtree_refs_remove_version (const VtreeRepo *repo, const char *name, uint64_t version,
+                                GError **error);
+bool vtree_refs_remove (const VtreeRepo *repo, const char *name, GError **error);
