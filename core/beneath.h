@@ -18,8 +18,8 @@ int vtree_beneath_open (int dirfd, const char *path, int flags, mode_t mode,
 /* Opens a regular file read-only. *FD is -1 and the result true where PATH does not
  * exist. STAT (may be NULL) gets its attributes. Anything that exists and is not a
  * regular file: VTREE_ERROR_CORRUPT. */
-bool vtree_beneath_open_file (int dirfd, const char *path, VtreeFd *fd, struct stat *stat,
-                              GError **error);
+bool vtree_beneath_open_file (int dirfd, const char *path, VtreeFd *fd,
+                              struct stat *stat, GError **error);
 
 /* The same for a directory (O_RDONLY | O_DIRECTORY). */
 bool vtree_beneath_open_directory (int dirfd, const char *path, VtreeFd *fd,

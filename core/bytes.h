@@ -14,11 +14,12 @@ typedef struct {
   size_t size;         /* bytes */
 } VtreeSpan;
 
-/* *OUT = SIZE bytes of SPAN from OFFSET; false (and *OUT untouched) when out of range. */
+/* *OUT = SIZE bytes of SPAN from OFFSET; false (and *OUT untouched) when out of
+ * range. */
 bool vtree_span_sub (VtreeSpan span, uint64_t offset, uint64_t size, VtreeSpan *out);
 
-/* The little-endian integer at OFFSET, which must be inside SPAN: a constant offset in a
- * record whose size was checked when the span was made (asserted). */
+/* The little-endian integer at OFFSET, which must be inside SPAN: a constant offset in
+ * a record whose size was checked when the span was made (asserted). */
 uint16_t vtree_span_u16 (VtreeSpan span, size_t offset);
 uint32_t vtree_span_u32 (VtreeSpan span, size_t offset);
 uint64_t vtree_span_u64 (VtreeSpan span, size_t offset);

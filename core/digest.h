@@ -49,8 +49,8 @@ char *vtree_digest_format (const VtreeDigest *digest, char text[VTREE_DIGEST_TEX
 /* The path below objects/ or merkle/: "ab/cdef…"; returns PATH. */
 char *vtree_digest_path (const VtreeDigest *digest, char path[VTREE_DIGEST_PATH_MAX]);
 
-/* The reverse: from the directory name "ab" and the file name "cdef…". False if they are
- * not exactly of that form for ALG. */
+/* The reverse: from the directory name "ab" and the file name "cdef…". False if they
+ * are not exactly of that form for ALG. */
 bool vtree_digest_from_path (VtreeDigestAlg alg, const char *dir, const char *file,
                              VtreeDigest *digest);
 

@@ -46,8 +46,8 @@ const char *
 vtree_exit_name (VtreeExit code)
 {
   static const char *const names[]
-      = { "done",    "failed",  "usage",   "untrusted", "rollback",
-          "expired", "corrupt", "missing", "busy" };
+    = { "done",    "failed",  "usage",   "untrusted", "rollback",
+        "expired", "corrupt", "missing", "busy" };
 
   return (size_t) code < G_N_ELEMENTS (names) ? names[code] : "failed";
 }

@@ -30,14 +30,15 @@ typedef struct {
   uint64_t replaced; /* were in the store, but bad */
 } VtreeIngestStats;
 
-/* Errors: VTREE_ERROR_UNSUPPORTED (verity=require without support), VTREE_ERRNO_ERROR. */
+/* Errors: VTREE_ERROR_UNSUPPORTED (verity=require without support),
+ * VTREE_ERRNO_ERROR. */
 VtreeIngest *vtree_ingest_new (const VtreeRepo *repo, const VtreeIngestOptions *options,
                                GError **error);
 void vtree_ingest_free (VtreeIngest *ingest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeIngest, vtree_ingest_free)
 
-/* Takes SIZE bytes of FD from offset 0 (one read pass; reflinked where the filesystem can,
- * zero runs become holes). A source that ends early or goes on past SIZE is
+/* Takes SIZE bytes of FD from offset 0 (one read pass; reflinked where the filesystem
+ * can, zero runs become holes). A source that ends early or goes on past SIZE is
  * VTREE_ERROR_CORRUPT ("changed while it was read"). Thread-safe. SIZE > 0. */
 bool vtree_ingest_fd (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *digest,
                       GError **error);

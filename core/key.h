@@ -30,16 +30,19 @@ typedef struct VtreePrivateKey VtreePrivateKey;
 
 /* Parses PEM SubjectPublicKeyInfo. Anything but Ed25519, or trailing rubbish, is
  * VTREE_ERROR_INVALID. */
-VtreePublicKey *vtree_public_key_new_from_pem (const void *pem, size_t size, GError **error);
+VtreePublicKey *vtree_public_key_new_from_pem (const void *pem, size_t size,
+                                               GError **error);
 void vtree_public_key_free (VtreePublicKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePublicKey, vtree_public_key_free)
 const VtreeKeyId *vtree_public_key_id (const VtreePublicKey *key);
 /* PEM text, to be freed. */
 char *vtree_public_key_to_pem (const VtreePublicKey *key);
-/* True if SIGNATURE (VTREE_SIGNATURE_SIZE bytes) is KEY's over the SIZE bytes at DATA. */
+/* True if SIGNATURE (VTREE_SIGNATURE_SIZE bytes) is KEY's over the SIZE bytes at
+ * DATA. */
 bool vtree_public_key_verify (const VtreePublicKey *key, const void *data, size_t size,
                               const uint8_t *signature);
 
+/* A new Ed25519 key from the system's random numbers. */
 VtreePrivateKey *vtree_private_key_generate (GError **error);
 /* Loads a PEM private key file: regular, owned by this user or root, no permission for
  * group and others; otherwise VTREE_ERROR_UNTRUSTED. */

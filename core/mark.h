@@ -16,8 +16,8 @@ typedef struct {
 /* *FOUND false where there is none. A malformed mark is an error, never "none". */
 bool vtree_mark_load (const VtreePaths *paths, const char *ref, bool *found,
                       VtreeMark *mark, GError **error);
-/* Raises the mark to MARK; leaves a larger one alone; synced when it returns. Concurrent
- * raises never lower it (flock). */
+/* Raises the mark to MARK; leaves a larger one alone; synced when it returns.
+ * Concurrent raises never lower it (flock). */
 bool vtree_mark_raise (const VtreePaths *paths, const char *ref, const VtreeMark *mark,
                        GError **error);
 /* Removes the mark (mark reset). */

@@ -25,19 +25,19 @@ typedef struct {
 } VtreeObjectSpec;
 
 /* Takes FD (read-only, regular file) and MERKLE_FD (or -1) in any case. Cost does not
- * depend on the size, except where an object of more than VTREE_MERKLE_MIN_BLOCKS blocks
- * has no good Merkle file: then it is computed here, once, into an unlinked file in
- * . A bad Merkle file counts as a missing one (the object itself decides).
- * Errors: VTREE_ERROR_CORRUPT (size, digest), VTREE_ERROR_UNSUPPORTED (require). */
+ * depend on the size, except where an object of more than VTREE_MERKLE_MIN_BLOCKS
+ * blocks has no good Merkle file: then it is computed here, once, into an unlinked file
+ * in . A bad Merkle file counts as a missing one (the object itself decides). Errors:
+ * VTREE_ERROR_CORRUPT (size, digest), VTREE_ERROR_UNSUPPORTED (require). */
 VtreeObject *vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
                                     GError **error);
 VtreeObject *vtree_object_ref (VtreeObject *object);
 void vtree_object_unref (VtreeObject *object);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeObject, vtree_object_unref)
 
-/* Has the whole object's identity been checked (kernel: measured at _new; daemon: root of
- * the tree)? Small daemon-verified objects are hashed at the first read; this does it
- * now. For open=checked. Errors: VTREE_ERROR_CORRUPT. */
+/* Has the whole object's identity been checked (kernel: measured at _new; daemon: root
+ * of the tree)? Small daemon-verified objects are hashed at the first read; this does
+ * it now. For open=checked. Errors: VTREE_ERROR_CORRUPT. */
 bool vtree_object_measure (VtreeObject *object, GError **error);
 
 /* Reads up to SIZE bytes at OFFSET into DATA, private memory of the caller. *GOT is
@@ -46,6 +46,7 @@ bool vtree_object_measure (VtreeObject *object, GError **error);
 bool vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t offset,
                         size_t *got, GError **error);
 
+/* Who enforces the contents, and their size in bytes. */
 VtreeEnforcer vtree_object_enforcer (const VtreeObject *object);
 uint64_t vtree_object_size (const VtreeObject *object);
 

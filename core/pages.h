@@ -21,6 +21,7 @@ VtreePages *vtree_pages_ref (VtreePages *pages);
 void vtree_pages_unref (VtreePages *pages);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePages, vtree_pages_unref)
 
+/* Bytes, as signed. */
 uint64_t vtree_pages_size (const VtreePages *pages);
 
 /* Bytes read from the object so far (0 for bytes in memory). */

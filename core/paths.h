@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where a user's own files lie. Root uses the system directories whatever HOME and XDG_*
- * say; a user's come from absolute XDG_* variables or else from getpwuid(3)'s home.
+ * Where a user's own files lie. Root uses the system directories whatever HOME and
+ * XDG_* say; a user's come from absolute XDG_* variables or else from getpwuid(3)'s
+ * home.
  */
 #pragma once
 
@@ -15,6 +16,7 @@ VtreePaths *vtree_paths_new (GError **error);
 void vtree_paths_free (VtreePaths *paths);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePaths, vtree_paths_free)
 
+/* True if the effective uid was 0. */
 bool vtree_paths_is_root (const VtreePaths *paths);
 /* /var/lib/vtree/repo or $XDG_DATA_HOME/vtree/repo ($VTREE_REPO is the cli's). */
 const char *vtree_paths_repo (const VtreePaths *paths);
@@ -34,6 +36,7 @@ const char *const *vtree_paths_settings (const VtreePaths *paths);
 
 /* Opens DIR, made with its missing parents (0700 for a user's, 0755 for system ones,
  * private and marks 0700) if MAKE. Checks that it belongs to root or this user and that
- * nobody else can write to it. Returns an owned descriptor, or -1; *MISSING (may be NULL
- * only with MAKE) tells absence from an error. */
-int vtree_paths_open_directory (const char *dir, bool make, bool *missing, GError **error);
+ * nobody else can write to it. Returns an owned descriptor, or -1; *MISSING (may be
+ * NULL only with MAKE) tells absence from an error. */
+int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
+                                GError **error);

@@ -22,22 +22,25 @@ typedef enum {
   VTREE_REPO_LOCK_EXCLUSIVE, /* what deletes */
 } VtreeRepoLock;
 
-/* Makes PATH (may exist if empty) with its subdirectories and config. Killed half-way, a
- * second init completes it. Errors: VTREE_ERROR_INVALID if something else is there. */
-bool vtree_repo_init (const char *path, const VtreeRepoOptions *options, GError **error);
+/* Makes PATH (may exist if empty) with its subdirectories and config. Killed half-way,
+ * a second init completes it. Errors: VTREE_ERROR_INVALID if something else is
+ * there. */
+bool vtree_repo_init (const char *path, const VtreeRepoOptions *options,
+                      GError **error);
 
-/* Opens and checks layout and config version. Errors: VTREE_ERROR_MISSING if there is no
- * repository, VTREE_ERROR_UNSUPPORTED for a newer format. Thread-safe, immutable. */
+/* Opens and checks layout and config version. Errors: VTREE_ERROR_MISSING if there is
+ * no repository, VTREE_ERROR_UNSUPPORTED for a newer format. Thread-safe, immutable. */
 VtreeRepo *vtree_repo_open (const char *path, GError **error);
 void vtree_repo_free (VtreeRepo *repo);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeRepo, vtree_repo_free)
 
+/* Borrowed, as long as REPO: the path it was opened by, its directory, its options. */
 const char *vtree_repo_path (const VtreeRepo *repo);
 int vtree_repo_dirfd (const VtreeRepo *repo);
 const VtreeRepoOptions *vtree_repo_options (const VtreeRepo *repo);
 
-/* Takes the lock; *FD (owned) holds it until closed. Waits at most WAIT seconds (-1: for
- * ever), then VTREE_ERROR_BUSY. */
+/* Takes the lock; *FD (owned) holds it until closed. Waits at most WAIT seconds (-1:
+ * for ever), then VTREE_ERROR_BUSY. */
 bool vtree_repo_lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd,
                       GError **error);
 

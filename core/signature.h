@@ -21,6 +21,7 @@ typedef struct {
   size_t size;          /* bytes at value; 64 for ed25519 */
 } VtreeSignatureLine;
 
+/* Without any line. */
 VtreeSignatures *vtree_signatures_new (void);
 /* Errors: VTREE_ERROR_CORRUPT with the line's number, VTREE_ERROR_LIMIT. */
 VtreeSignatures *vtree_signatures_parse (const void *data, size_t size, GError **error);

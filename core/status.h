@@ -15,7 +15,7 @@
 #define VTREE_STATUS_VERSION 1
 
 /* status.flags */
-#define VTREE_STATUS_EXPIRED (1u << 0)     /* the statement has expired since */
+#define VTREE_STATUS_EXPIRED (1u << 0) /* the statement has expired since */
 #define VTREE_STATUS_OPEN_CHECKED (1u << 1)
 #define VTREE_STATUS_PASSTHROUGH (1u << 2)
 #define VTREE_STATUS_HAS_XATTR (1u << 3)
@@ -27,14 +27,14 @@ struct vtree_status {
   uint32_t struct_version; /* VTREE_STATUS_VERSION */
   uint32_t struct_size;    /* sizeof (struct vtree_status) of the daemon */
   uint32_t flags;
-  uint32_t verity;   /* VtreeVerityPolicy */
-  uint64_t node_id;  /* of the file that was asked */
-  uint64_t version;  /* of the root statement; 0 if none */
-  int64_t created;   /* seconds since the epoch; 0 if none */
-  int64_t expires;   /* likewise */
-  int64_t mounted;   /* when */
-  uint64_t pid;      /* of the daemon */
-  uint64_t inodes;   /* in the manifest */
+  uint32_t verity;         /* VtreeVerityPolicy */
+  uint64_t node_id;        /* of the file that was asked */
+  uint64_t version;        /* of the root statement; 0 if none */
+  int64_t created;         /* seconds since the epoch; 0 if none */
+  int64_t expires;         /* likewise */
+  int64_t mounted;         /* when */
+  uint64_t pid;            /* of the daemon */
+  uint64_t inodes;         /* in the manifest */
   uint64_t objects_kernel; /* opened so far, by who enforces them */
   uint64_t objects_daemon;
   uint64_t objects_unverified;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding objects. A store is the objects/ (and merkle/, later packs/) of a repository, or
- * a bare directory of that layout. Thread-safe, immutable.
+ * Finding objects. A store is the objects/ (and merkle/, later packs/) of a repository,
+ * or a bare directory of that layout. Thread-safe, immutable.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStore, vtree_store_free)
 
 /* Opens the object named by SPEC. Errors: VTREE_ERROR_MISSING, _CORRUPT (also for what
  * is no regular file), _UNSUPPORTED. */
-VtreeObject *vtree_store_open_object (const VtreeStore *store, const VtreeObjectSpec *spec,
-                                      GError **error);
+VtreeObject *vtree_store_open_object (const VtreeStore *store,
+                                      const VtreeObjectSpec *spec, GError **error);
 
 /* Calls EACH for every loose object name in the store, in no order; a false from it
  * stops. SIZE is the file's. Files whose name is no digest are passed over. */

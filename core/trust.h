@@ -3,10 +3,11 @@
  * Which keys are trusted, for which refs, and which are revoked.
  *
  * keys.d: PEM files; one that stands in a subdirectory (a/b/key.pem) may sign only refs
- * under that prefix ("a/b", "a/b/c", never "a/bc"). revoked.d: PEM files, or files named
- * by a key id; a revocation in any of the directories beats every trusted key. Every
- * directory and file must belong to root or this user and be writable by no one else,
- * otherwise loading fails: a trust store that can't be read whole is no trust store.
+ * under that prefix ("a/b", "a/b/c", never "a/bc"). revoked.d: PEM files, or files
+ * named by a key id; a revocation in any of the directories beats every trusted key.
+ * Every directory and file must belong to root or this user and be writable by no one
+ * else, otherwise loading fails: a trust store that can't be read whole is no trust
+ * store.
  */
 #pragma once
 
@@ -23,8 +24,8 @@ typedef struct {
   bool revoked;
 } VtreeTrustKey;
 
-/* Reads all directories of PATHS. KEY_FILE (may be NULL) replaces the keys.d directories,
- * never the revocations. */
+/* Reads all directories of PATHS. KEY_FILE (may be NULL) replaces the keys.d
+ * directories, never the revocations. */
 VtreeTrust *vtree_trust_load (const VtreePaths *paths, const char *key_file,
                               GError **error);
 void vtree_trust_free (VtreeTrust *trust);
@@ -35,8 +36,8 @@ const VtreeTrustKey *vtree_trust_peek (const VtreeTrust *trust, size_t index);
 
 /* Finds a signature over MESSAGE (SIZE bytes) by a trusted, unrevoked key that may sign
  * REF. *KEY is borrowed from TRUST. Errors, each with a message of its own, all
- * VTREE_ERROR_UNTRUSTED: no signature, none by a trusted key, key revoked, key limited to
- * another prefix, signature does not match the bytes. */
+ * VTREE_ERROR_UNTRUSTED: no signature, none by a trusted key, key revoked, key limited
+ * to another prefix, signature does not match the bytes. */
 bool vtree_trust_verify (const VtreeTrust *trust, const char *ref, const void *message,
                          size_t size, const VtreeSignatures *signatures,
                          const VtreeTrustKey **key, GError **error);

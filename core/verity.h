@@ -16,8 +16,8 @@
  * enforce them. */
 #define VTREE_MERKLE_MIN_BLOCKS 128
 
-/* What is to be computed. merkle_fd: a writable, empty file that gets the Merkle file, or
- * -1; nothing is written for contents of at most one block. */
+/* What is to be computed. merkle_fd: a writable, empty file that gets the Merkle file,
+ * or -1; nothing is written for contents of at most one block. */
 typedef struct {
   VtreeDigestAlg alg;
   uint64_t size; /* bytes */
@@ -25,7 +25,8 @@ typedef struct {
 } VtreeVerityParams;
 
 /* Hands out the next SIZE bytes of the contents. */
-typedef bool (*VtreeVerityRead) (void *context, void *data, size_t size, GError **error);
+typedef bool (*VtreeVerityRead) (void *context, void *data, size_t size,
+                                 GError **error);
 
 /* Digest of what READ hands out, params->size bytes in order. An error of READ comes
  * back as it is. */
@@ -34,8 +35,8 @@ bool vtree_verity_compute (const VtreeVerityParams *params, VtreeVerityRead read
 
 /* Digest of params->size bytes of FD from offset 0 (pread, the offset stays). A shorter
  * file is VTREE_ERROR_CORRUPT. */
-bool vtree_verity_compute_fd (const VtreeVerityParams *params, int fd, VtreeDigest *digest,
-                              GError **error);
+bool vtree_verity_compute_fd (const VtreeVerityParams *params, int fd,
+                              VtreeDigest *digest, GError **error);
 
 /* Digest of memory. params->size bytes at DATA. */
 bool vtree_verity_compute_data (const VtreeVerityParams *params, const void *data,

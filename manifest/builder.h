@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A mutable tree that becomes the canonical bytes of a manifest: the sole keeper of the
- * format's invariants for writers. The order in which it is filled does not matter.
- * Not thread-safe, except that vtree_node_set_content() may be called for distinct nodes
+ * format's invariants for writers. The order in which it is filled does not matter. Not
+ * thread-safe, except that vtree_node_set_content() may be called for distinct nodes
  * from several threads.
  */
 #pragma once
@@ -22,17 +22,21 @@ typedef struct {
   uint32_t rdev; /* devices: 12:20 bits, as VtreeInode */
 } VtreeNodeAttributes;
 
-/* An empty root directory, 0755 root:root, time 0, until vtree_node_set_attributes(). */
+/* An empty root directory, 0755 root:root, time 0, until
+ * vtree_node_set_attributes(). */
 VtreeBuilder *vtree_builder_new (VtreeDigestAlg alg);
 void vtree_builder_free (VtreeBuilder *builder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeBuilder, vtree_builder_free)
 
+/* The root directory's node, borrowed. */
 VtreeNode *vtree_builder_root (VtreeBuilder *builder);
 
-/* Adds a new inode named NAME in the directory PARENT. Errors: VTREE_ERROR_INVALID (name,
- * type, time), VTREE_ERROR_LIMIT. A second entry of the same name is found at _finish. */
-VtreeNode *vtree_builder_add (VtreeBuilder *builder, VtreeNode *parent, const char *name,
-                              const VtreeNodeAttributes *attributes, GError **error);
+/* Adds a new inode named NAME in the directory PARENT. Errors: VTREE_ERROR_INVALID
+ * (name, type, time), VTREE_ERROR_LIMIT. A second entry of the same name is found at
+ * _finish. */
+VtreeNode *vtree_builder_add (VtreeBuilder *builder, VtreeNode *parent,
+                              const char *name, const VtreeNodeAttributes *attributes,
+                              GError **error);
 
 /* A further name (hard link) of NODE, which is no directory. */
 bool vtree_builder_link (VtreeBuilder *builder, VtreeNode *parent, const char *name,
@@ -41,7 +45,8 @@ bool vtree_builder_link (VtreeBuilder *builder, VtreeNode *parent, const char *n
 /* Replaces attributes; the type can't change. */
 bool vtree_node_set_attributes (VtreeNode *node, const VtreeNodeAttributes *attributes,
                                 GError **error);
-/* Regular files: digest and size of the contents; SIZE 0 means empty (DIGEST unused). */
+/* Regular files: digest and size of the contents; SIZE 0 means empty (DIGEST
+ * unused). */
 void vtree_node_set_content (VtreeNode *node, const VtreeDigest *digest, uint64_t size);
 /* Symlinks: 1..4095 bytes. */
 bool vtree_node_set_target (VtreeNode *node, const char *target, GError **error);

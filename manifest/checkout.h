@@ -10,11 +10,11 @@
 #include "manifest/view.h"
 
 typedef struct {
-  const char *path;    /* subtree ("" or NULL: all) */
-  bool update;         /* DIR exists: make it equal, touching only what differs */
-  bool keep_owner;     /* root: owners, devices, set-id, all xattrs; users: what they can,
+  const char *path; /* subtree ("" or NULL: all) */
+  bool update;      /* DIR exists: make it equal, touching only what differs */
+  bool keep_owner;  /* root: owners, devices, set-id, all xattrs; users: what they can,
                           and an error where the tree needs more */
-  unsigned threads;    /* 0: one a processor */
+  unsigned threads; /* 0: one a processor */
   void (*progress) (void *context, uint64_t files, uint64_t bytes);
   void *progress_context;
 } VtreeCheckoutOptions;

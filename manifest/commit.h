@@ -10,11 +10,11 @@
 
 typedef struct {
   const char *ref;
-  uint64_t version;       /* 0: above head and mark */
-  int64_t expires;        /* 0: never */
-  const char *message;    /* x-message; may be NULL */
-  GPtrArray *keys;        /* VtreePrivateKey *; NULL or empty: unsigned, head stays */
-  bool has_verity;        /* else the repository's own word */
+  uint64_t version;    /* 0: above head and mark */
+  int64_t expires;     /* 0: never */
+  const char *message; /* x-message; may be NULL */
+  GPtrArray *keys;     /* VtreePrivateKey *; NULL or empty: unsigned, head stays */
+  bool has_verity;     /* else the repository's own word */
   VtreeVerityPolicy verity;
   bool allow_secret;
   int wait; /* seconds for locks, -1 for ever */
@@ -30,11 +30,13 @@ typedef struct {
   GPtrArray *replaced; /* char *: objects of the store that were bad and are now good */
 } VtreeCommitResult;
 
+/* Frees what RESULT holds; a zeroed one is fine. */
 void vtree_commit_result_clear (VtreeCommitResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeCommitResult, vtree_commit_result_clear)
 
-/* Commits the directory DIR (a path) to REPO. Errors as the parts'; the old head stays on
- * every error. */
+/* Commits the directory DIR (a path) to REPO. Errors as the parts'; the old head stays
+ * on every error. */
 bool vtree_commit (const VtreeRepo *repo, const char *dir,
-                   const VtreeCommitOptions *options, const VtreeCaptureOptions *capture,
-                   VtreeCommitResult *result, GError **error);
+                   const VtreeCommitOptions *options,
+                   const VtreeCaptureOptions *capture, VtreeCommitResult *result,
+                   GError **error);

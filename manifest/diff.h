@@ -32,7 +32,9 @@ typedef struct {
 } VtreeDiffItem;
 
 /* A false from EACH stops the walk with its error. */
-typedef bool (*VtreeDiffEach) (void *context, const VtreeDiffItem *item, GError **error);
+typedef bool (*VtreeDiffEach) (void *context, const VtreeDiffItem *item,
+                               GError **error);
 
+/* Hands each difference to EACH. Errors: the views' own, and EACH's. */
 bool vtree_diff (VtreeView *from, VtreeView *to, VtreeDiffEach each, void *context,
                  GError **error);

@@ -27,10 +27,10 @@
 #define VTREE_VTM_H_DIRECTORIES 56   /* u64 totals, by inode */
 #define VTREE_VTM_H_REGULAR 64
 #define VTREE_VTM_H_SYMLINKS 72
-#define VTREE_VTM_H_SPECIAL 80       /* devices, fifos, sockets */
-#define VTREE_VTM_H_BYTES 88         /* sum of the sizes of regular files, per inode */
-#define VTREE_VTM_H_BLOCKS 96        /* sum of ceil (size / 4096), per inode */
-#define VTREE_VTM_H_SECTIONS 256     /* section table */
+#define VTREE_VTM_H_SPECIAL 80   /* devices, fifos, sockets */
+#define VTREE_VTM_H_BYTES 88     /* sum of the sizes of regular files, per inode */
+#define VTREE_VTM_H_BLOCKS 96    /* sum of ceil (size / 4096), per inode */
+#define VTREE_VTM_H_SECTIONS 256 /* section table */
 
 /* What the tree contains; an entry that contradicts its header is EIO. */
 #define VTREE_VTM_HAS_XATTR (UINT64_C (1) << 0) /* any xattr, ACLs included */
@@ -39,8 +39,8 @@
 #define VTREE_VTM_HAS_SETID (UINT64_C (1) << 3)
 #define VTREE_VTM_FLAGS_ALL UINT64_C (15)
 
-/* Section table entry: 32 bytes. Sections stand in the order of their ids, each aligned,
- * each followed by zeros up to the alignment, with no gap. */
+/* Section table entry: 32 bytes. Sections stand in the order of their ids, each
+ * aligned, each followed by zeros up to the alignment, with no gap. */
 #define VTREE_VTM_SECTION_SIZE 32
 #define VTREE_VTM_S_ID 0          /* u32 */
 #define VTREE_VTM_S_RECORD_SIZE 4 /* u32, 1 for heaps */
@@ -65,9 +65,9 @@ enum {
 #define VTREE_VTM_I_NSEC 4       /* u32 < 10^9 */
 #define VTREE_VTM_I_MTIME 8      /* s64 seconds */
 #define VTREE_VTM_I_NLINK 16     /* u32 */
-#define VTREE_VTM_I_CONTENT 20   /* u32: directory: index in DIRECTORIES; regular: object
-                                    index + 1, 0 when empty; symlink: offset in NAMES;
-                                    device: rdev; else 0 */
+/* u32: directory: index in DIRECTORIES; regular: object index + 1, 0 when empty;
+ * symlink: offset in NAMES; device: rdev; else 0 */
+#define VTREE_VTM_I_CONTENT 20
 
 /* Directory, 16 bytes, in the order of their inodes. */
 #define VTREE_VTM_DIRECTORY_SIZE 16
@@ -83,17 +83,18 @@ enum {
 
 /* Attributes shared by inodes, 16 bytes, unique, in the order of their first use. */
 #define VTREE_VTM_ATTRIBUTES_SIZE 16
-#define VTREE_VTM_A_MODE 0   /* u32 st_mode */
-#define VTREE_VTM_A_UID 4    /* u32 */
-#define VTREE_VTM_A_GID 8    /* u32 */
+#define VTREE_VTM_A_MODE 0    /* u32 st_mode */
+#define VTREE_VTM_A_UID 4     /* u32 */
+#define VTREE_VTM_A_GID 8     /* u32 */
 #define VTREE_VTM_A_XATTRS 12 /* u32: offset in XATTRS + 1, 0 for none */
 
-/* Object: u64 size, then 32 or 64 bytes of digest; unique, in the order of first use. */
+/* Object: u64 size, then 32 or 64 bytes of digest; unique, in the order of first
+ * use. */
 #define VTREE_VTM_O_SIZE 0
 #define VTREE_VTM_O_DIGEST 8
 
-/* xattr set in XATTRS: u16 count, then for each, sorted by name: u8 name length, u32 value
- * length, name, value. Unique, in the order of their first use. */
+/* xattr set in XATTRS: u16 count, then for each, sorted by name: u8 name length, u32
+ * value length, name, value. Unique, in the order of their first use. */
 #define VTREE_VTM_XATTR_VALUE_MAX 65536
 #define VTREE_VTM_XATTR_NAME_MAX 255
 /* whole set, as the kernel's XATTR_LIST_MAX bounds the names */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Deleting what nothing needs: old versions, unreachable objects, abandoned staging.
- * Holds the exclusive lock; keeps all that a manifest reaches whose object it can't lock
- * (a mount holds it). Needs no free space.
+ * Holds the exclusive lock; keeps all that a manifest reaches whose object it can't
+ * lock (a mount holds it). Needs no free space.
  */
 #pragma once
 
@@ -25,5 +25,6 @@ typedef struct {
   uint64_t kept_objects, kept_bytes, held_manifests;
 } VtreeGcResult;
 
-bool vtree_gc (const VtreeRepo *repo, const VtreeGcOptions *options, VtreeGcResult *result,
-               GError **error);
+/* Errors: VTREE_ERROR_BUSY for the lock, VTREE_ERRNO_ERROR. */
+bool vtree_gc (const VtreeRepo *repo, const VtreeGcOptions *options,
+               VtreeGcResult *result, GError **error);

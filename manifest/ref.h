@@ -21,6 +21,7 @@ typedef struct {
   char *path; /* NULL without ":PATH" */
 } VtreeRefSpec;
 
+/* Frees what SPEC holds; a zeroed one is fine. */
 void vtree_ref_spec_clear (VtreeRefSpec *spec);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeRefSpec, vtree_ref_spec_clear)
 
@@ -32,7 +33,8 @@ bool vtree_ref_spec_parse (const char *text, bool with_path, VtreeRefSpec *spec,
 
 /* Names of all refs, sorted, NULL-terminated. */
 char **vtree_refs_list (const VtreeRepo *repo, GError **error);
-/* Versions of NAME, ascending (GArray of uint64_t); VTREE_ERROR_MISSING without the ref. */
+/* Versions of NAME, ascending (GArray of uint64_t); VTREE_ERROR_MISSING without the
+ * ref. */
 GArray *vtree_refs_versions (const VtreeRepo *repo, const char *name, GError **error);
 /* *FOUND false where NAME has no head (yet). */
 bool vtree_refs_head (const VtreeRepo *repo, const char *name, bool *found,
@@ -42,21 +44,23 @@ bool vtree_refs_head (const VtreeRepo *repo, const char *name, bool *found,
 bool vtree_refs_load (const VtreeRepo *repo, const char *name, uint64_t version,
                       GBytes **root, GBytes **sig, GError **error);
 
-/* One writer a ref: takes NAME's lock (made if missing) until *FD is closed; WAIT seconds,
- * -1 for ever. VTREE_ERROR_BUSY. */
+/* One writer a ref: takes NAME's lock (made if missing) until *FD is closed; WAIT
+ * seconds, -1 for ever. VTREE_ERROR_BUSY. */
 bool vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd *fd,
                       GError **error);
-/* Writes <version>.root and, unless SIG is NULL, <version>.sig, without syncing (a syncfs
- * of the caller follows). An existing other statement of that version is an error. */
+/* Writes <version>.root and, unless SIG is NULL, <version>.sig, without syncing (a
+ * syncfs of the caller follows). An existing other statement of that version is an
+ * error. */
 bool vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version,
                      GBytes *root, GBytes *sig, GError **error);
 /* Replaces the signature file, synced. */
-bool vtree_refs_put_signature (const VtreeRepo *repo, const char *name, uint64_t version,
-                               GBytes *sig, GError **error);
+bool vtree_refs_put_signature (const VtreeRepo *repo, const char *name,
+                               uint64_t version, GBytes *sig, GError **error);
 /* Moves head to VERSION, atomically, synced. */
 bool vtree_refs_set_head (const VtreeRepo *repo, const char *name, uint64_t version,
                           GError **error);
-/* Removes one version's files (not what head names), or the whole ref. Exclusive lock. */
-bool vtree_refs_remove_version (const VtreeRepo *repo, const char *name, uint64_t version,
-                                GError **error);
+/* Removes one version's files (not what head names), or the whole ref. Exclusive
+ * lock. */
+bool vtree_refs_remove_version (const VtreeRepo *repo, const char *name,
+                                uint64_t version, GError **error);
 bool vtree_refs_remove (const VtreeRepo *repo, const char *name, GError **error);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a name to a trusted manifest: signature, ref binding, expiry, mark. The one place
- * that decides; mount and every verb that trusts go through it.
+ * From a name to a trusted manifest: signature, ref binding, expiry, mark. The one
+ * place that decides; mount and every verb that trusts go through it.
  *
- * Order: signature over the bytes (trust) -> parse -> ref equal -> min_version -> mark ->
- * expiry -> mark raised and synced -> manifest opened and its digest bound.
+ * Order: signature over the bytes (trust) -> parse -> ref equal -> min_version -> mark
+ * -> expiry -> mark raised and synced -> manifest opened and its digest bound.
  */
 #pragma once
 
@@ -15,12 +15,12 @@
 
 typedef struct {
   const VtreePaths *paths;
-  const char *key_file;     /* key=: replaces the keys.d directories; may be NULL */
+  const char *key_file;      /* key=: replaces the keys.d directories; may be NULL */
   const VtreeDigest *digest; /* digest=: must be this manifest; may be NULL */
-  uint64_t min_version;     /* 0: none */
-  bool force;               /* accept below the mark and expired: *LOG says so */
-  bool raise_mark;          /* true for mount and verify; false for looking */
-  VtreeVerityPolicy verity; /* for reading the manifest */
+  uint64_t min_version;      /* 0: none */
+  bool force;                /* accept below the mark and expired: *LOG says so */
+  bool raise_mark;           /* true for mount and verify; false for looking */
+  VtreeVerityPolicy verity;  /* for reading the manifest */
 } VtreeResolveOptions;
 
 /* What has been accepted. */

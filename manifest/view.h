@@ -5,8 +5,8 @@
  * touches and validates what it hands out, because a signed manifest can still be
  * hostile. All answers borrow from the view. Thread-safe, immutable to see.
  *
- * Any malformed byte is VTREE_ERROR_CORRUPT; a version or incompatible feature that this
- * code does not know is VTREE_ERROR_UNSUPPORTED.
+ * Any malformed byte is VTREE_ERROR_CORRUPT; a version or incompatible feature that
+ * this code does not know is VTREE_ERROR_UNSUPPORTED.
  */
 #pragma once
 
@@ -72,11 +72,13 @@ VtreeView *vtree_view_ref (VtreeView *view);
 void vtree_view_unref (VtreeView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeView, vtree_view_unref)
 
+/* Borrowed, as long as VIEW. */
 const VtreeViewTotals *vtree_view_totals (const VtreeView *view);
 VtreePages *vtree_view_peek_pages (VtreeView *view);
 
 /* INDEX from 0 (root) to inodes - 1; beyond that VTREE_ERROR_CORRUPT. */
-bool vtree_view_inode (VtreeView *view, uint32_t index, VtreeInode *inode, GError **error);
+bool vtree_view_inode (VtreeView *view, uint32_t index, VtreeInode *inode,
+                       GError **error);
 
 /* INODE must be a directory (else VTREE_ERROR_INVALID). */
 bool vtree_view_directory (VtreeView *view, const VtreeInode *inode,
@@ -87,8 +89,8 @@ bool vtree_view_entry (VtreeView *view, const VtreeDirectory *directory, uint32_
                        VtreeEntry *entry, GError **error);
 
 /* Binary search. *FOUND tells; INODE is the entry's inode number. */
-bool vtree_view_lookup (VtreeView *view, const VtreeDirectory *directory, VtreeSpan name,
-                        bool *found, uint32_t *inode, GError **error);
+bool vtree_view_lookup (VtreeView *view, const VtreeDirectory *directory,
+                        VtreeSpan name, bool *found, uint32_t *inode, GError **error);
 
 /* Symlink's target, 1..4095 bytes, no NUL; not NUL-terminated. */
 bool vtree_view_target (VtreeView *view, const VtreeInode *inode, VtreeSpan *target,
@@ -111,6 +113,6 @@ bool vtree_view_xattr (VtreeView *view, const VtreeInode *inode, VtreeSpan name,
 bool vtree_view_resolve (VtreeView *view, const char *path, VtreeInode *inode,
                          GError **error);
 
-/* A path of inode INDEX for messages (escaped, "/usr/bin/x"; the first of its names; "?"
- * where the manifest does not tell). Linear in the entries: for errors and logs. */
+/* A path of inode INDEX for messages (escaped, "/usr/bin/x"; the first of its names;
+ * "?" where the manifest does not tell). Linear in the entries: for errors and logs. */
 char *vtree_view_path (VtreeView *view, uint32_t index);

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # `cmake --install` lays down these files and no others, below DESTDIR.
 # Usage: files.sh CMAKE PREFIX HELPER_DIR

@@ -137,15 +137,18 @@ vtree_test_make_dir (void)
 }
 
 void
-vtree_test_check_error (const char *file, int line, const char *func,
-                        const GError *error, GQuark domain, int code, const char *part)
+vtree_test_check_error (const char *where, const GError *error, GQuark domain, int code,
+                        const char *part)
 {
-  if (!g_error_matches (error, domain, code))
-    g_assertion_message_error (G_LOG_DOMAIN, file, line, func, "error", error, domain,
-                               code);
-  if (part == NULL || strstr (error->message, part) != NULL)
+  g_autofree char *got
+    = error == NULL ? g_strdup ("no error")
+                    : g_strdup_printf ("%s %d: %s", g_quark_to_string (error->domain),
+                                       error->code, error->message);
+  if (g_error_matches (error, domain, code)
+      && (part == NULL || strstr (error->message, part) != NULL))
     return;
   g_autofree char *message
-      = g_strdup_printf ("\"%s\" does not contain \"%s\"", error->message, part);
-  g_assertion_message (G_LOG_DOMAIN, file, line, func, message);
+    = g_strdup_printf ("%s: expected %s %d: ...%s..., got %s", where,
+                       g_quark_to_string (domain), code, part ? part : "", got);
+  g_assertion_message (G_LOG_DOMAIN, __FILE__, __LINE__, G_STRFUNC, message);
 }

@@ -56,14 +56,13 @@ unsigned vtree_test_fault_calls (VtreeTestCall call);
 /* Takes all faults away, and sets the counts to 0. */
 void vtree_test_fault_clear (void);
 
-/* ERROR is of DOMAIN and CODE, and its message contains PART (NULL: any). */
-void vtree_test_check_error (const char *file, int line, const char *func,
-                             const GError *error, GQuark domain, int code,
-                             const char *part);
+/* Use the macro below: ERROR is of DOMAIN and CODE, and its message contains PART
+ * (NULL: any). */
+void vtree_test_check_error (const char *where, const GError *error, GQuark domain,
+                             int code, const char *part);
 
 #define vtree_test_assert_error(error, domain, code, part)                             \
-  vtree_test_check_error (__FILE__, __LINE__, G_STRFUNC, (error), (domain), (code),    \
-                          (part))
+  vtree_test_check_error (G_STRLOC, (error), (domain), (code), (part))
 
 /* Digests are compared as text, so that a failure shows both. With "core/digest.h". */
 #define vtree_test_assert_digest_text(digest, text)                                    \

@@ -6,7 +6,7 @@ static void
 test_three_numbers (void)
 {
   g_assert_true (
-      g_regex_match_simple ("^[0-9]+\\.[0-9]+\\.[0-9]+$", vtree_version (), 0, 0));
+    g_regex_match_simple ("^[0-9]+\\.[0-9]+\\.[0-9]+$", vtree_version (), 0, 0));
 }
 
 int

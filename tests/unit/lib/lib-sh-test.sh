@@ -1,5 +1,7 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The shell library itself: each way a test can fail must be a failure.
+# shellcheck disable=SC2016 # the statements of the inner scripts expand there
 . "$(dirname "$0")/../../lib/lib.sh"
 
 # script STATEMENTS: runs them as a test of its own, without the forgiveness of CI.
