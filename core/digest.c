@@ -116,10 +116,10 @@ vtree_digest_parse (const char *text, VtreeDigest *digest, GError **error)
     return true;
   g_autofree char *escaped = vtree_error_escape (text, (gssize) strnlen (text, 160));
   return vtree_error_set (
-      error, VTREE_ERROR_INVALID,
-      "parse digest \"%s\": not sha256: with 64 or sha512: with 128 "
-      "lower-case hex digits",
-      escaped);
+    error, VTREE_ERROR_INVALID,
+    "parse digest \"%s\": not sha256: with 64 or sha512: with 128 "
+    "lower-case hex digits",
+    escaped);
 }
 
 bool

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#undef vtree_error_set
+#undef vtree_error_set_errno
+
 GQuark
 vtree_error_quark (void)
 {

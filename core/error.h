@@ -43,6 +43,19 @@ bool vtree_error_set (GError **error, VtreeErrorCode code, const char *format, .
 bool vtree_error_set_errno (GError **error, int errnum, const char *format, ...)
   G_GNUC_PRINTF (3, 4);
 
+/* The same, but the caller's compiler and analyzers see that the result is false: that
+ * an out-parameter is not set where a function returns it. */
+#define vtree_error_set(...)                                                           \
+  ({                                                                                   \
+    vtree_error_set (__VA_ARGS__);                                                     \
+    false;                                                                             \
+  })
+#define vtree_error_set_errno(...)                                                     \
+  ({                                                                                   \
+    vtree_error_set_errno (__VA_ARGS__);                                               \
+    false;                                                                             \
+  })
+
 /* The text NAME with everything but printable ASCII and valid UTF-8 letters escaped as
  * in C ("\n", "\xff"), so that no file name breaks a message's one line. */
 char *vtree_error_escape (const char *name, gssize length);

@@ -52,7 +52,7 @@ vtree_fd_pread (int fd, void *data, size_t size, uint64_t offset, size_t *got,
   size_t done = 0;
   while (done < size) {
     ssize_t n
-        = pread (fd, (uint8_t *) data + done, size - done, (off_t) (offset + done));
+      = pread (fd, (uint8_t *) data + done, size - done, (off_t) (offset + done));
     if (n == 0)
       break;
     if (n > 0)

@@ -3,7 +3,7 @@
  * A bounded worker pool that stops at the first error. Used by commit, checkout, fsck.
  *
  *   pool = vtree_pool_new (threads, work, drop, context);
- *   while (…) if (!vtree_pool_push (pool, item)) break;   blocks while the queue is full
+ *   while (…) if (!vtree_pool_push (pool, item)) break;  blocks while the queue is full
  *   ok = vtree_pool_finish (&pool, error);                 waits; first error wins
  */
 #pragma once
@@ -24,8 +24,8 @@ unsigned vtree_pool_default_threads (void);
 VtreePool *vtree_pool_new (unsigned threads, VtreePoolWork work, GDestroyNotify drop,
                            void *context);
 
-/* Hands ITEM (not NULL) over, waiting while the queue is full. False once any work has failed (ITEM
- * was dropped): stop pushing and call _finish. */
+/* Hands ITEM (not NULL) over, waiting while the queue is full. False once any work has
+ * failed (ITEM was dropped): stop pushing and call _finish. */
 bool vtree_pool_push (VtreePool *pool, void *item);
 
 /* Waits for everything, frees *POOL, and reports the first error. */

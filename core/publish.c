@@ -100,9 +100,9 @@ vtree_publish (int dirfd, const char *name, const void *data, size_t size, mode_
 {
   const char *slash = strrchr (name, '/');
   g_autofree char *parent
-      = slash != NULL ? g_strndup (name, (gsize) (slash - name)) : g_strdup (".");
+    = slash != NULL ? g_strndup (name, (gsize) (slash - name)) : g_strdup (".");
   g_auto (VtreeFd) parent_fd
-      = vtree_beneath_open (dirfd, parent, O_RDONLY | O_DIRECTORY, 0, error);
+    = vtree_beneath_open (dirfd, parent, O_RDONLY | O_DIRECTORY, 0, error);
   if (parent_fd < 0) {
     g_prefix_error (error, "publish: ");
     return false;

@@ -140,13 +140,13 @@ void
 vtree_test_check_error (const char *where, const GError *error, GQuark domain, int code,
                         const char *part)
 {
+  if (error != NULL && error->domain == domain && error->code == code
+      && (part == NULL || strstr (error->message, part) != NULL))
+    return;
   g_autofree char *got
     = error == NULL ? g_strdup ("no error")
                     : g_strdup_printf ("%s %d: %s", g_quark_to_string (error->domain),
                                        error->code, error->message);
-  if (g_error_matches (error, domain, code)
-      && (part == NULL || strstr (error->message, part) != NULL))
-    return;
   g_autofree char *message
     = g_strdup_printf ("%s: expected %s %d: ...%s..., got %s", where,
                        g_quark_to_string (domain), code, part ? part : "", got);

@@ -77,7 +77,6 @@ BAD = {
     ],
     "places": [
         ("path", "doc/x.md", "see /wo" + "rk/x\n", "path of one machine"),
-        ("home", "doc/x.md", "see /ho" + "me/me/x\n", "path of one machine"),
     ],
     "format": [
         ("layout", "core/x.c", "int a  =  1;\n", "clang-format"),
@@ -111,7 +110,10 @@ BAD = {
          "analyzer-malloc-leak"),
     ],
 }
-GOOD_EXTRA = {"sizes": {"core/more.c": function(INITIALISER)}}
+GOOD_EXTRA = {"sizes": {
+    "core/more.c": function(INITIALISER),
+    "core/error.c": function("", ", ".join(["int a"] * 6) + ", GError **error"),
+}}
 
 
 def write(root, files):

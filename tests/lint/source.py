@@ -79,7 +79,8 @@ class Function:
             commas += char == "," and depth == 1
             if depth == 0:
                 inside = self.signature[start:end].strip()
-                return 0 if inside in ("", "void") else commas + 1
+                answers = inside.endswith("GError **error")
+                return 0 if inside in ("", "void") else commas + 1 - answers
         return commas + 1
 
 
