@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the Merkle file's layout and the walk from a block up to the digest. May not
+ * read the contents: they are handed in. Layout: doc/formats.md, "Merkle file".
+ *
+ * Level 0 is the lowest, the hashes of the contents' blocks; each higher level has the
+ * hashes of the blocks of the one below; the highest is one block, the root. In the
+ * file the root comes first.
+ */
+#include "core/merkle.h"
+
+#include "core/hash.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* 2^63 bytes are 2^51 blocks; 64 hashes of SHA-512 a block make 9 levels of them. */
+#define MAX_LEVELS 10
+/* Hash blocks kept for one file: a sequential reader needs one a level. */
+#define CACHE_BLOCKS 16
+#define NO_BLOCK     UINT64_MAX
+
+typedef struct {
+  unsigned count;             /* levels; 0 for contents of at most one block */
+  uint64_t start[MAX_LEVELS]; /* number of each level's first block within the tree */
+  uint64_t blocks;            /* of the whole tree */
+} Levels;
+
+/* Verified hash blocks, the least recently used goes first. */
+typedef struct {
+  GMutex lock; /* for all below; held for copying, never while reading or hashing */
+  uint64_t clock;
+  uint64_t block[CACHE_BLOCKS]; /* number within the tree, or NO_BLOCK */
+  uint64_t used[CACHE_BLOCKS];
+  uint8_t *data[CACHE_BLOCKS]; /* NULL until first needed */
+} Cache;
+
+/* Exactly one of LEAVES and FD is there. */
+struct VtreeMerkle {
+  VtreeDigestAlg alg;
+  size_t hash_size;
+  uint64_t size; /* of the contents, bytes */
+  uint8_t root_hash[VTREE_DIGEST_MAX_SIZE];
+  uint8_t *leaves; /* the hash of each block of the contents */
+  VtreeFd fd;
+  Levels levels;
+  Cache *cache;
+  atomic_bool damaged;
+};
+
+static uint64_t
+div_up (uint64_t n, uint64_t by)
+{
+  return n / by + (n % by != 0);
+}
+
+static size_t
+hashes_per_block (VtreeDigestAlg alg)
+{
+  return VTREE_BLOCK_SIZE / vtree_digest_alg_size (alg);
+}
+
+static Levels
+compute_levels (VtreeDigestAlg alg, uint64_t size)
+{
+  Levels levels = { 0 };
+  uint64_t counts[MAX_LEVELS];
+  for (uint64_t n = div_up (size, VTREE_BLOCK_SIZE); n > 1; levels.count++) {
+    g_assert (levels.count < MAX_LEVELS);
+    n = div_up (n, hashes_per_block (alg));
+    counts[levels.count] = n;
+  }
+  for (unsigned level = levels.count; level-- > 0;) {
+    levels.start[level] = levels.blocks;
+    levels.blocks += counts[level];
+  }
+  return levels;
+}
+
+uint64_t
+vtree_merkle_file_size (VtreeDigestAlg alg, uint64_t size)
+{
+  Levels levels = compute_levels (alg, size);
+  if (levels.count == 0)
+    return 0;
+  return VTREE_MERKLE_HEADER_SIZE + levels.blocks * VTREE_BLOCK_SIZE;
+}
+
+void
+vtree_merkle_put_header (uint8_t header[VTREE_MERKLE_HEADER_SIZE], VtreeDigestAlg alg,
+                         uint64_t size)
+{
+  memset (header, 0, VTREE_MERKLE_HEADER_SIZE);
+  memcpy (header, VTREE_MERKLE_MAGIC, 8);
+  vtree_bytes_put_u32 (header + 8, VTREE_MERKLE_VERSION);
+  vtree_bytes_put_u32 (header + 12, (uint32_t) alg);
+  vtree_bytes_put_u64 (header + 16, size);
+}
+
+static bool
+set_hash_failed (GError **error)
+{
+  return vtree_error_set (error, VTREE_ERROR_FAILED, "hash a block: OpenSSL failed");
+}
+
+/* Whether the contents with this root hash have DIGEST: the digest is the hash of
+ * struct fsverity_descriptor (include/uapi/linux/fsverity.h). */
+static bool
+check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher,
+                 const VtreeDigest *digest, GError **error)
+{
+  uint8_t descriptor[256] = {
+    1,                         /* version */
+    (uint8_t) merkle->alg, 12, /* log2 of the block size; no salt */
+  };
+  vtree_bytes_put_u64 (descriptor + 8, merkle->size);
+  memcpy (descriptor + 16, merkle->root_hash, merkle->hash_size);
+  uint8_t value[VTREE_DIGEST_MAX_SIZE];
+  if (!vtree_hasher_hash (hasher, descriptor, sizeof descriptor, sizeof descriptor,
+                          value))
+    return set_hash_failed (error);
+  if (memcmp (value, digest->value, merkle->hash_size) == 0)
+    return true;
+  VtreeDigest found;
+  char expected_text[VTREE_DIGEST_TEXT_MAX], found_text[VTREE_DIGEST_TEXT_MAX];
+  vtree_digest_init (&found, merkle->alg, value);
+  return vtree_error_set (error, VTREE_ERROR_CORRUPT, "expected %s, found %s",
+                          vtree_digest_format (digest, expected_text),
+                          vtree_digest_format (&found, found_text));
+}
+
+static VtreeMerkle *
+merkle_new (const VtreeDigest *digest, uint64_t size)
+{
+  VtreeMerkle *merkle = g_new0 (VtreeMerkle, 1);
+  merkle->alg = digest->alg;
+  merkle->hash_size = vtree_digest_alg_size (digest->alg);
+  merkle->size = size;
+  merkle->fd = -1;
+  return merkle;
+}
+
+static Cache *
+cache_new (void)
+{
+  Cache *cache = g_new0 (Cache, 1);
+  g_mutex_init (&cache->lock);
+  for (unsigned i = 0; i < CACHE_BLOCKS; i++)
+    cache->block[i] = NO_BLOCK;
+  return cache;
+}
+
+static void
+cache_free (Cache *cache)
+{
+  if (cache == NULL)
+    return;
+  for (unsigned i = 0; i < CACHE_BLOCKS; i++)
+    g_free (cache->data[i]);
+  g_mutex_clear (&cache->lock);
+  g_free (cache);
+}
+
+void
+vtree_merkle_free (VtreeMerkle *merkle)
+{
+  if (merkle == NULL)
+    return;
+  cache_free (merkle->cache);
+  vtree_fd_close (merkle->fd);
+  g_free (merkle->leaves);
+  g_free (merkle);
+}
+
+/* A piece of one hash block. */
+typedef struct {
+  uint64_t block; /* within the tree */
+  size_t offset;  /* bytes within the block */
+  size_t size;
+} Piece;
+
+/* Copies PIECE to OUT if its block is in the cache. */
+static bool
+cache_get (Cache *cache, Piece piece, uint8_t *out)
+{
+  bool found = false;
+  g_mutex_lock (&cache->lock);
+  for (unsigned i = 0; i < CACHE_BLOCKS && !found; i++) {
+    found = cache->block[i] == piece.block;
+    if (found) {
+      cache->used[i] = ++cache->clock;
+      memcpy (out, cache->data[i] + piece.offset, piece.size);
+    }
+  }
+  g_mutex_unlock (&cache->lock);
+  return found;
+}
+
+/* Remembers a verified hash block. Two threads may both do so: the same bytes. */
+static void
+cache_put (Cache *cache, uint64_t block, const uint8_t *data)
+{
+  g_mutex_lock (&cache->lock);
+  unsigned oldest = 0;
+  for (unsigned i = 1; i < CACHE_BLOCKS; i++) {
+    if (cache->used[i] < cache->used[oldest])
+      oldest = i;
+  }
+  if (cache->data[oldest] == NULL)
+    cache->data[oldest] = g_malloc (VTREE_BLOCK_SIZE);
+  memcpy (cache->data[oldest], data, VTREE_BLOCK_SIZE);
+  cache->block[oldest] = block;
+  cache->used[oldest] = ++cache->clock;
+  g_mutex_unlock (&cache->lock);
+}
+
+static bool
+set_damaged (VtreeMerkle *merkle, uint64_t block, GError **error)
+{
+  atomic_store (&merkle->damaged, true);
+  return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                          "Merkle file: hash block %" G_GUINT64_FORMAT " is wrong",
+                          block);
+}
+
+bool
+vtree_merkle_is_damaged (const VtreeMerkle *merkle)
+{
+  return atomic_load (&merkle->damaged);
+}
+
+static bool
+read_hash_block (VtreeMerkle *merkle, uint64_t block, uint8_t *data, GError **error)
+{
+  size_t got;
+  uint64_t offset = VTREE_MERKLE_HEADER_SIZE + block * VTREE_BLOCK_SIZE;
+  if (!vtree_fd_pread (merkle->fd, data, VTREE_BLOCK_SIZE, offset, &got, error)) {
+    atomic_store (&merkle->damaged, true);
+    g_prefix_error (error, "Merkle file: ");
+    return false;
+  }
+  return got == VTREE_BLOCK_SIZE || set_damaged (merkle, block, error);
+}
+
+static bool get_hashes (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level,
+                        uint64_t first, size_t count, uint8_t *out, GError **error);
+
+/* Reads hash block INDEX of LEVEL into DATA and checks it against the level above. */
+static bool
+load_hash_block (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level,
+                 uint64_t index, uint8_t *data, GError **error)
+{
+  uint64_t block = merkle->levels.start[level] + index;
+  uint8_t expected[VTREE_DIGEST_MAX_SIZE], found[VTREE_DIGEST_MAX_SIZE];
+  if (level + 1 == merkle->levels.count)
+    memcpy (expected, merkle->root_hash, merkle->hash_size);
+  else if (!get_hashes (merkle, hasher, level + 1, index, 1, expected, error))
+    return false;
+  if (!read_hash_block (merkle, block, data, error))
+    return false;
+  if (!vtree_hasher_hash (hasher, data, VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE, found))
+    return set_hash_failed (error);
+  if (memcmp (expected, found, merkle->hash_size) != 0)
+    return set_damaged (merkle, block, error);
+  cache_put (merkle->cache, block, data);
+  return true;
+}
+
+/* OUT = COUNT verified hashes of LEVEL from number FIRST on, all in one hash block. */
+static bool
+get_hashes (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level, uint64_t first,
+            size_t count, uint8_t *out, GError **error)
+{
+  uint64_t per_block = hashes_per_block (merkle->alg);
+  uint64_t index = first / per_block;
+  Piece piece = {
+    .block = merkle->levels.start[level] + index,
+    .offset = (size_t) (first % per_block) * merkle->hash_size,
+    .size = count * merkle->hash_size,
+  };
+  if (cache_get (merkle->cache, piece, out))
+    return true;
+  uint8_t data[VTREE_BLOCK_SIZE];
+  if (!load_hash_block (merkle, hasher, level, index, data, error))
+    return false;
+  memcpy (out, data + piece.offset, piece.size);
+  return true;
+}
+
+/* The hashes of COUNT blocks of the contents, at most one hash block's worth. */
+static bool
+get_leaves (VtreeMerkle *merkle, VtreeHasher *hasher, uint64_t first, size_t count,
+            uint8_t *out, GError **error)
+{
+  if (merkle->leaves == NULL)
+    return get_hashes (merkle, hasher, 0, first, count, out, error);
+  memcpy (out, merkle->leaves + (size_t) first * merkle->hash_size,
+          count * merkle->hash_size);
+  return true;
+}
+
+static bool
+check_blocks (const VtreeMerkle *merkle, VtreeHasher *hasher, uint64_t first,
+              const uint8_t *data, VtreeSpan hashes, GError **error)
+{
+  size_t count = hashes.size / merkle->hash_size;
+  for (size_t i = 0; i < count; i++) {
+    uint8_t found[VTREE_DIGEST_MAX_SIZE];
+    if (!vtree_hasher_hash (hasher, data + i * VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE,
+                            VTREE_BLOCK_SIZE, found))
+      return set_hash_failed (error);
+    if (memcmp (found, hashes.data + i * merkle->hash_size, merkle->hash_size) != 0)
+      return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                              "block %" G_GUINT64_FORMAT " is wrong", first + i);
+  }
+  return true;
+}
+
+bool
+vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *data,
+                     size_t count, GError **error)
+{
+  uint64_t blocks = div_up (merkle->size, VTREE_BLOCK_SIZE);
+  g_assert (first <= blocks && count <= blocks - first);
+  g_auto (VtreeHasher) hasher = { 0 };
+  if (!vtree_hasher_init (&hasher, merkle->alg, error))
+    return false;
+  size_t per_block = hashes_per_block (merkle->alg);
+  while (count > 0) {
+    size_t n = MIN (count, per_block - (size_t) (first % per_block));
+    uint8_t hashes[VTREE_BLOCK_SIZE];
+    if (!get_leaves (merkle, &hasher, first, n, hashes, error))
+      return false;
+    VtreeSpan span = { hashes, n * merkle->hash_size };
+    if (!check_blocks (merkle, &hasher, first, data, span, error))
+      return false;
+    first += n;
+    count -= n;
+    data += n * VTREE_BLOCK_SIZE;
+  }
+  return true;
+}
+
+/* The header and the root block, with the file's size. */
+static bool
+check_top (VtreeMerkle *merkle, const VtreeDigest *digest, GError **error)
+{
+  struct stat st;
+  if (fstat (merkle->fd, &st) < 0)
+    return vtree_error_set_errno (error, errno, "fstat");
+  uint64_t expected = vtree_merkle_file_size (merkle->alg, merkle->size);
+  if (!S_ISREG (st.st_mode) || (uint64_t) st.st_size != expected)
+    return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                            "not a file of %" G_GUINT64_FORMAT " bytes", expected);
+
+  uint8_t top[VTREE_MERKLE_HEADER_SIZE + VTREE_BLOCK_SIZE];
+  size_t got;
+  if (!vtree_fd_pread (merkle->fd, top, sizeof top, 0, &got, error))
+    return false;
+  uint8_t header[VTREE_MERKLE_HEADER_SIZE];
+  vtree_merkle_put_header (header, merkle->alg, merkle->size);
+  if (got != sizeof top || memcmp (top, header, sizeof header) != 0)
+    return vtree_error_set (error, VTREE_ERROR_CORRUPT, "wrong header");
+
+  const uint8_t *root = top + sizeof header;
+  g_auto (VtreeHasher) hasher = { 0 };
+  if (!vtree_hasher_init (&hasher, merkle->alg, error))
+    return false;
+  if (!vtree_hasher_hash (&hasher, root, VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE,
+                          merkle->root_hash))
+    return set_hash_failed (error);
+  if (!check_root_hash (merkle, &hasher, digest, error))
+    return false;
+  cache_put (merkle->cache, 0, root);
+  return true;
+}
+
+VtreeMerkle *
+vtree_merkle_new_take (int fd, const VtreeDigest *digest, uint64_t size, GError **error)
+{
+  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size);
+  merkle->fd = fd;
+  merkle->levels = compute_levels (digest->alg, size);
+  merkle->cache = cache_new ();
+  g_assert (merkle->levels.count > 0);
+  if (check_top (merkle, digest, error))
+    return g_steal_pointer (&merkle);
+  g_prefix_error (error, "Merkle file: ");
+  return NULL;
+}
+
+/* HASHES = the hash of each block of DATA. */
+static bool
+hash_blocks (VtreeHasher *hasher, VtreeSpan data, uint8_t *hashes)
+{
+  for (size_t offset = 0; offset < data.size; offset += VTREE_BLOCK_SIZE) {
+    size_t size = MIN (data.size - offset, (size_t) VTREE_BLOCK_SIZE);
+    if (!vtree_hasher_hash (hasher, data.data + offset, size, VTREE_BLOCK_SIZE, hashes))
+      return false;
+    hashes += hasher->size;
+  }
+  return true;
+}
+
+/* The root hash over the leaves: level by level, in place of a copy of them. */
+static bool
+hash_leaves (VtreeMerkle *merkle, VtreeHasher *hasher, size_t count)
+{
+  uint8_t level[VTREE_MERKLE_MIN_BLOCKS * VTREE_DIGEST_MAX_SIZE];
+  memcpy (level, merkle->leaves, count * merkle->hash_size);
+  while (count > 1) {
+    VtreeSpan below = { level, count * merkle->hash_size };
+    uint8_t above[sizeof level / VTREE_BLOCK_SIZE * VTREE_DIGEST_MAX_SIZE];
+    if (!hash_blocks (hasher, below, above))
+      return false;
+    count = (size_t) div_up (below.size, VTREE_BLOCK_SIZE);
+    memcpy (level, above, count * merkle->hash_size);
+  }
+  memcpy (merkle->root_hash, level, count * merkle->hash_size);
+  return true;
+}
+
+VtreeMerkle *
+vtree_merkle_new_from_data (const void *data, uint64_t size, const VtreeDigest *digest,
+                            GError **error)
+{
+  g_assert (size <= (uint64_t) VTREE_MERKLE_MIN_BLOCKS * VTREE_BLOCK_SIZE);
+  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size);
+  size_t count = (size_t) div_up (size, VTREE_BLOCK_SIZE);
+  merkle->leaves = g_malloc (MAX (count, 1) * merkle->hash_size);
+  g_auto (VtreeHasher) hasher = { 0 };
+  if (!vtree_hasher_init (&hasher, digest->alg, error))
+    return NULL;
+  VtreeSpan span = { data, (size_t) size };
+  if (!hash_blocks (&hasher, span, merkle->leaves)
+      || !hash_leaves (merkle, &hasher, count)) {
+    set_hash_failed (error);
+    return NULL;
+  }
+  if (!check_root_hash (merkle, &hasher, digest, error))
+    return NULL;
+  return g_steal_pointer (&merkle);
+}
