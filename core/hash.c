@@ -7,17 +7,22 @@
 #include "core/hash.h"
 
 #include "core/verity.h"
+#include <pthread.h>
+
+static EVP_MD *sha256, *sha512; /* written by fetch () alone */
+
+static void
+fetch (void)
+{
+  sha256 = EVP_MD_fetch (NULL, "SHA2-256", NULL);
+  sha512 = EVP_MD_fetch (NULL, "SHA2-512", NULL);
+}
 
 static const EVP_MD *
 fetched_md (VtreeDigestAlg alg)
 {
-  static EVP_MD *sha256, *sha512;
-  static gsize done;
-  if (g_once_init_enter (&done)) {
-    sha256 = EVP_MD_fetch (NULL, "SHA2-256", NULL);
-    sha512 = EVP_MD_fetch (NULL, "SHA2-512", NULL);
-    g_once_init_leave (&done, 1);
-  }
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, fetch);
   return alg == VTREE_DIGEST_SHA512 ? sha512 : sha256;
 }
 

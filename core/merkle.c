@@ -11,6 +11,7 @@
 
 #include "core/hash.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +20,7 @@
 #define MAX_LEVELS 10
 /* Hash blocks kept for one file: a sequential reader needs one a level. */
 #define CACHE_BLOCKS 16
-#define NO_BLOCK     UINT64_MAX
+#define NO_BLOCK UINT64_MAX
 
 typedef struct {
   unsigned count;             /* levels; 0 for contents of at most one block */
@@ -29,24 +30,29 @@ typedef struct {
 
 /* Verified hash blocks, the least recently used goes first. */
 typedef struct {
-  GMutex lock; /* for all below; held for copying, never while reading or hashing */
+  pthread_mutex_t
+    lock; /* for all below; held for copying, not for reading or hashing */
   uint64_t clock;
   uint64_t block[CACHE_BLOCKS]; /* number within the tree, or NO_BLOCK */
   uint64_t used[CACHE_BLOCKS];
   uint8_t *data[CACHE_BLOCKS]; /* NULL until first needed */
 } Cache;
 
-/* Exactly one of LEAVES and FD is there. */
+typedef struct {
+  Levels levels;
+  pthread_rwlock_t lock; /* for the descriptor, which _replace_take () changes */
+  VtreeFd fd;
+  atomic_bool damaged;
+  Cache cache;
+} Tree;
+
 struct VtreeMerkle {
-  VtreeDigestAlg alg;
+  VtreeDigest digest; /* of the contents */
   size_t hash_size;
   uint64_t size; /* of the contents, bytes */
   uint8_t root_hash[VTREE_DIGEST_MAX_SIZE];
-  uint8_t *leaves; /* the hash of each block of the contents */
-  VtreeFd fd;
-  Levels levels;
-  Cache *cache;
-  atomic_bool damaged;
+  uint8_t *leaves; /* the hash of each block of the contents, or NULL: then */
+  Tree *tree;      /* is there */
 };
 
 static uint64_t
@@ -104,15 +110,14 @@ set_hash_failed (GError **error)
   return vtree_error_set (error, VTREE_ERROR_FAILED, "hash a block: OpenSSL failed");
 }
 
-/* Whether the contents with this root hash have DIGEST: the digest is the hash of
+/* Whether this root hash leads to the digest: that is the hash of
  * struct fsverity_descriptor (include/uapi/linux/fsverity.h). */
 static bool
-check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher,
-                 const VtreeDigest *digest, GError **error)
+check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher, GError **error)
 {
   uint8_t descriptor[256] = {
-    1,                         /* version */
-    (uint8_t) merkle->alg, 12, /* log2 of the block size; no salt */
+    1,                                /* version */
+    (uint8_t) merkle->digest.alg, 12, /* log2 of the block size; no salt */
   };
   vtree_bytes_put_u64 (descriptor + 8, merkle->size);
   memcpy (descriptor + 16, merkle->root_hash, merkle->hash_size);
@@ -120,13 +125,13 @@ check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher,
   if (!vtree_hasher_hash (hasher, descriptor, sizeof descriptor, sizeof descriptor,
                           value))
     return set_hash_failed (error);
-  if (memcmp (value, digest->value, merkle->hash_size) == 0)
+  if (memcmp (value, merkle->digest.value, merkle->hash_size) == 0)
     return true;
   VtreeDigest found;
   char expected_text[VTREE_DIGEST_TEXT_MAX], found_text[VTREE_DIGEST_TEXT_MAX];
-  vtree_digest_init (&found, merkle->alg, value);
+  vtree_digest_init (&found, merkle->digest.alg, value);
   return vtree_error_set (error, VTREE_ERROR_CORRUPT, "expected %s, found %s",
-                          vtree_digest_format (digest, expected_text),
+                          vtree_digest_format (&merkle->digest, expected_text),
                           vtree_digest_format (&found, found_text));
 }
 
@@ -134,32 +139,36 @@ static VtreeMerkle *
 merkle_new (const VtreeDigest *digest, uint64_t size)
 {
   VtreeMerkle *merkle = g_new0 (VtreeMerkle, 1);
-  merkle->alg = digest->alg;
+  merkle->digest = *digest;
   merkle->hash_size = vtree_digest_alg_size (digest->alg);
   merkle->size = size;
-  merkle->fd = -1;
   return merkle;
 }
 
-static Cache *
-cache_new (void)
+static Tree *
+tree_new_take (int fd, const Levels *levels)
 {
-  Cache *cache = g_new0 (Cache, 1);
-  g_mutex_init (&cache->lock);
+  Tree *tree = g_new0 (Tree, 1);
+  tree->levels = *levels;
+  tree->fd = fd;
+  pthread_rwlock_init (&tree->lock, NULL);
+  pthread_mutex_init (&tree->cache.lock, NULL);
   for (unsigned i = 0; i < CACHE_BLOCKS; i++)
-    cache->block[i] = NO_BLOCK;
-  return cache;
+    tree->cache.block[i] = NO_BLOCK;
+  return tree;
 }
 
 static void
-cache_free (Cache *cache)
+tree_free (Tree *tree)
 {
-  if (cache == NULL)
+  if (tree == NULL)
     return;
   for (unsigned i = 0; i < CACHE_BLOCKS; i++)
-    g_free (cache->data[i]);
-  g_mutex_clear (&cache->lock);
-  g_free (cache);
+    g_free (tree->cache.data[i]);
+  pthread_mutex_destroy (&tree->cache.lock);
+  pthread_rwlock_destroy (&tree->lock);
+  vtree_fd_close (tree->fd);
+  g_free (tree);
 }
 
 void
@@ -167,8 +176,7 @@ vtree_merkle_free (VtreeMerkle *merkle)
 {
   if (merkle == NULL)
     return;
-  cache_free (merkle->cache);
-  vtree_fd_close (merkle->fd);
+  tree_free (merkle->tree);
   g_free (merkle->leaves);
   g_free (merkle);
 }
@@ -185,7 +193,7 @@ static bool
 cache_get (Cache *cache, Piece piece, uint8_t *out)
 {
   bool found = false;
-  g_mutex_lock (&cache->lock);
+  pthread_mutex_lock (&cache->lock);
   for (unsigned i = 0; i < CACHE_BLOCKS && !found; i++) {
     found = cache->block[i] == piece.block;
     if (found) {
@@ -193,7 +201,7 @@ cache_get (Cache *cache, Piece piece, uint8_t *out)
       memcpy (out, cache->data[i] + piece.offset, piece.size);
     }
   }
-  g_mutex_unlock (&cache->lock);
+  pthread_mutex_unlock (&cache->lock);
   return found;
 }
 
@@ -201,7 +209,7 @@ cache_get (Cache *cache, Piece piece, uint8_t *out)
 static void
 cache_put (Cache *cache, uint64_t block, const uint8_t *data)
 {
-  g_mutex_lock (&cache->lock);
+  pthread_mutex_lock (&cache->lock);
   unsigned oldest = 0;
   for (unsigned i = 1; i < CACHE_BLOCKS; i++) {
     if (cache->used[i] < cache->used[oldest])
@@ -212,13 +220,13 @@ cache_put (Cache *cache, uint64_t block, const uint8_t *data)
   memcpy (cache->data[oldest], data, VTREE_BLOCK_SIZE);
   cache->block[oldest] = block;
   cache->used[oldest] = ++cache->clock;
-  g_mutex_unlock (&cache->lock);
+  pthread_mutex_unlock (&cache->lock);
 }
 
 static bool
-set_damaged (VtreeMerkle *merkle, uint64_t block, GError **error)
+set_damaged (Tree *tree, uint64_t block, GError **error)
 {
-  atomic_store (&merkle->damaged, true);
+  atomic_store (&tree->damaged, true);
   return vtree_error_set (error, VTREE_ERROR_CORRUPT,
                           "Merkle file: hash block %" G_GUINT64_FORMAT " is wrong",
                           block);
@@ -227,20 +235,23 @@ set_damaged (VtreeMerkle *merkle, uint64_t block, GError **error)
 bool
 vtree_merkle_is_damaged (const VtreeMerkle *merkle)
 {
-  return atomic_load (&merkle->damaged);
+  return merkle->tree != NULL && atomic_load (&merkle->tree->damaged);
 }
 
 static bool
-read_hash_block (VtreeMerkle *merkle, uint64_t block, uint8_t *data, GError **error)
+read_hash_block (Tree *tree, uint64_t block, uint8_t *data, GError **error)
 {
   size_t got;
   uint64_t offset = VTREE_MERKLE_HEADER_SIZE + block * VTREE_BLOCK_SIZE;
-  if (!vtree_fd_pread (merkle->fd, data, VTREE_BLOCK_SIZE, offset, &got, error)) {
-    atomic_store (&merkle->damaged, true);
+  pthread_rwlock_rdlock (&tree->lock);
+  bool ok = vtree_fd_pread (tree->fd, data, VTREE_BLOCK_SIZE, offset, &got, error);
+  pthread_rwlock_unlock (&tree->lock);
+  if (!ok) {
+    atomic_store (&tree->damaged, true);
     g_prefix_error (error, "Merkle file: ");
     return false;
   }
-  return got == VTREE_BLOCK_SIZE || set_damaged (merkle, block, error);
+  return got == VTREE_BLOCK_SIZE || set_damaged (tree, block, error);
 }
 
 static bool get_hashes (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level,
@@ -251,19 +262,20 @@ static bool
 load_hash_block (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level,
                  uint64_t index, uint8_t *data, GError **error)
 {
-  uint64_t block = merkle->levels.start[level] + index;
+  Tree *tree = merkle->tree;
+  uint64_t block = tree->levels.start[level] + index;
   uint8_t expected[VTREE_DIGEST_MAX_SIZE], found[VTREE_DIGEST_MAX_SIZE];
-  if (level + 1 == merkle->levels.count)
+  if (level + 1 == tree->levels.count)
     memcpy (expected, merkle->root_hash, merkle->hash_size);
   else if (!get_hashes (merkle, hasher, level + 1, index, 1, expected, error))
     return false;
-  if (!read_hash_block (merkle, block, data, error))
+  if (!read_hash_block (tree, block, data, error))
     return false;
   if (!vtree_hasher_hash (hasher, data, VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE, found))
     return set_hash_failed (error);
   if (memcmp (expected, found, merkle->hash_size) != 0)
-    return set_damaged (merkle, block, error);
-  cache_put (merkle->cache, block, data);
+    return set_damaged (tree, block, error);
+  cache_put (&tree->cache, block, data);
   return true;
 }
 
@@ -272,14 +284,14 @@ static bool
 get_hashes (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level, uint64_t first,
             size_t count, uint8_t *out, GError **error)
 {
-  uint64_t per_block = hashes_per_block (merkle->alg);
+  uint64_t per_block = hashes_per_block (merkle->digest.alg);
   uint64_t index = first / per_block;
   Piece piece = {
-    .block = merkle->levels.start[level] + index,
+    .block = merkle->tree->levels.start[level] + index,
     .offset = (size_t) (first % per_block) * merkle->hash_size,
     .size = count * merkle->hash_size,
   };
-  if (cache_get (merkle->cache, piece, out))
+  if (cache_get (&merkle->tree->cache, piece, out))
     return true;
   uint8_t data[VTREE_BLOCK_SIZE];
   if (!load_hash_block (merkle, hasher, level, index, data, error))
@@ -324,9 +336,9 @@ vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *data,
   uint64_t blocks = div_up (merkle->size, VTREE_BLOCK_SIZE);
   g_assert (first <= blocks && count <= blocks - first);
   g_auto (VtreeHasher) hasher = { 0 };
-  if (!vtree_hasher_init (&hasher, merkle->alg, error))
+  if (!vtree_hasher_init (&hasher, merkle->digest.alg, error))
     return false;
-  size_t per_block = hashes_per_block (merkle->alg);
+  size_t per_block = hashes_per_block (merkle->digest.alg);
   while (count > 0) {
     size_t n = MIN (count, per_block - (size_t) (first % per_block));
     uint8_t hashes[VTREE_BLOCK_SIZE];
@@ -342,37 +354,44 @@ vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *data,
   return true;
 }
 
-/* The header and the root block, with the file's size. */
+/* Reads and checks the header, and the root block into ROOT. */
 static bool
-check_top (VtreeMerkle *merkle, const VtreeDigest *digest, GError **error)
+read_top (const VtreeMerkle *merkle, int fd, uint8_t *root, GError **error)
 {
   struct stat st;
-  if (fstat (merkle->fd, &st) < 0)
+  if (fstat (fd, &st) < 0)
     return vtree_error_set_errno (error, errno, "fstat");
-  uint64_t expected = vtree_merkle_file_size (merkle->alg, merkle->size);
+  uint64_t expected = vtree_merkle_file_size (merkle->digest.alg, merkle->size);
   if (!S_ISREG (st.st_mode) || (uint64_t) st.st_size != expected)
     return vtree_error_set (error, VTREE_ERROR_CORRUPT,
                             "not a file of %" G_GUINT64_FORMAT " bytes", expected);
-
   uint8_t top[VTREE_MERKLE_HEADER_SIZE + VTREE_BLOCK_SIZE];
   size_t got;
-  if (!vtree_fd_pread (merkle->fd, top, sizeof top, 0, &got, error))
+  if (!vtree_fd_pread (fd, top, sizeof top, 0, &got, error))
     return false;
   uint8_t header[VTREE_MERKLE_HEADER_SIZE];
-  vtree_merkle_put_header (header, merkle->alg, merkle->size);
+  vtree_merkle_put_header (header, merkle->digest.alg, merkle->size);
   if (got != sizeof top || memcmp (top, header, sizeof header) != 0)
     return vtree_error_set (error, VTREE_ERROR_CORRUPT, "wrong header");
+  memcpy (root, top + sizeof header, VTREE_BLOCK_SIZE);
+  return true;
+}
 
-  const uint8_t *root = top + sizeof header;
+/* The root block has to lead to the digest. */
+static bool
+check_top (VtreeMerkle *merkle, GError **error)
+{
+  uint8_t root[VTREE_BLOCK_SIZE];
   g_auto (VtreeHasher) hasher = { 0 };
-  if (!vtree_hasher_init (&hasher, merkle->alg, error))
+  if (!read_top (merkle, merkle->tree->fd, root, error)
+      || !vtree_hasher_init (&hasher, merkle->digest.alg, error))
     return false;
   if (!vtree_hasher_hash (&hasher, root, VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE,
                           merkle->root_hash))
     return set_hash_failed (error);
-  if (!check_root_hash (merkle, &hasher, digest, error))
+  if (!check_root_hash (merkle, &hasher, error))
     return false;
-  cache_put (merkle->cache, 0, root);
+  cache_put (&merkle->tree->cache, 0, root);
   return true;
 }
 
@@ -380,14 +399,23 @@ VtreeMerkle *
 vtree_merkle_new_take (int fd, const VtreeDigest *digest, uint64_t size, GError **error)
 {
   g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size);
-  merkle->fd = fd;
-  merkle->levels = compute_levels (digest->alg, size);
-  merkle->cache = cache_new ();
-  g_assert (merkle->levels.count > 0);
-  if (check_top (merkle, digest, error))
+  Levels levels = compute_levels (digest->alg, size);
+  g_assert (levels.count > 0);
+  merkle->tree = tree_new_take (fd, &levels);
+  if (check_top (merkle, error))
     return g_steal_pointer (&merkle);
   g_prefix_error (error, "Merkle file: ");
   return NULL;
+}
+
+void
+vtree_merkle_replace_take (VtreeMerkle *merkle, int fd)
+{
+  Tree *tree = merkle->tree;
+  g_assert (tree != NULL);
+  pthread_rwlock_wrlock (&tree->lock);
+  vtree_fd_replace_take (&tree->fd, fd);
+  pthread_rwlock_unlock (&tree->lock);
 }
 
 /* HASHES = the hash of each block of DATA. */
@@ -438,7 +466,7 @@ vtree_merkle_new_from_data (const void *data, uint64_t size, const VtreeDigest *
     set_hash_failed (error);
     return NULL;
   }
-  if (!check_root_hash (merkle, &hasher, digest, error))
+  if (!check_root_hash (merkle, &hasher, error))
     return NULL;
   return g_steal_pointer (&merkle);
 }

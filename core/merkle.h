@@ -41,6 +41,10 @@ bool vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *da
  * the Merkle file that is bad, whatever the contents are. */
 bool vtree_merkle_is_damaged (const VtreeMerkle *merkle);
 
+/* Puts another Merkle file of the same contents in the place of a damaged one; takes FD.
+ * It is trusted no more than the first. Only for a verifier of a Merkle file. */
+void vtree_merkle_replace_take (VtreeMerkle *merkle, int fd);
+
 /* The size in bytes of the Merkle file for contents of SIZE bytes; 0 for <= 1 block. */
 uint64_t vtree_merkle_file_size (VtreeDigestAlg alg, uint64_t size);
 
