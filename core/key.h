@@ -28,14 +28,15 @@ bool vtree_key_id_equal (const VtreeKeyId *a, const VtreeKeyId *b);
 typedef struct VtreePublicKey VtreePublicKey;
 typedef struct VtreePrivateKey VtreePrivateKey;
 
-/* Parses PEM SubjectPublicKeyInfo. Anything but Ed25519, or trailing rubbish, is
- * VTREE_ERROR_INVALID. */
+/* Parses one PEM SubjectPublicKeyInfo ("-----BEGIN PUBLIC KEY-----", as `openssl pkey
+ * -pubout` writes it; line ends may be CR LF). Anything but Ed25519, text before it or
+ * behind it, or a second key is VTREE_ERROR_INVALID. */
 VtreePublicKey *vtree_public_key_new_from_pem (const void *pem, size_t size,
                                                GError **error);
 void vtree_public_key_free (VtreePublicKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePublicKey, vtree_public_key_free)
 const VtreeKeyId *vtree_public_key_id (const VtreePublicKey *key);
-/* PEM text, to be freed. */
+/* PEM text as OpenSSL writes it, to be freed. */
 char *vtree_public_key_to_pem (const VtreePublicKey *key);
 /* True if SIGNATURE (VTREE_SIGNATURE_SIZE bytes) is KEY's over the SIZE bytes at
  * DATA. */
@@ -44,10 +45,13 @@ bool vtree_public_key_verify (const VtreePublicKey *key, const void *data, size_
 
 /* A new Ed25519 key from the system's random numbers. */
 VtreePrivateKey *vtree_private_key_generate (GError **error);
-/* Loads a PEM private key file: regular, owned by this user or root, no permission for
- * group and others; otherwise VTREE_ERROR_UNTRUSTED. */
+/* Loads a PEM private key file (PKCS #8, not encrypted): regular (symlinks are followed),
+ * owned by this user or root, no permission for group and others; otherwise
+ * VTREE_ERROR_UNTRUSTED. VTREE_ERROR_MISSING if there is none, VTREE_ERROR_INVALID if it
+ * is no Ed25519 private key. */
 VtreePrivateKey *vtree_private_key_load (const char *path, GError **error);
-/* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file, synced. */
+/* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file (EEXIST),
+ * synced. */
 bool vtree_private_key_save (const VtreePrivateKey *key, int dirfd, const char *name,
                              GError **error);
 void vtree_private_key_free (VtreePrivateKey *key);

@@ -13,6 +13,12 @@ typedef struct VtreePaths VtreePaths;
 
 /* For the effective uid. Errors: VTREE_ERROR_FAILED if a user has no home. */
 VtreePaths *vtree_paths_new (GError **error);
+/* Root's places as they lie below DIR (absolute; "" for the running system): another
+ * system's tree, a test's. */
+VtreePaths *vtree_paths_new_for_system (const char *dir);
+/* A plain user's places with the home directory HOME (absolute), NULL where there is
+ * none: then every XDG_* variable is needed, else VTREE_ERROR_FAILED. */
+VtreePaths *vtree_paths_new_for_user (const char *home, GError **error);
 void vtree_paths_free (VtreePaths *paths);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePaths, vtree_paths_free)
 
@@ -34,9 +40,15 @@ const char *const *vtree_paths_all_revoked (const VtreePaths *paths);
 /* vtree.conf files in the order of precedence, NULL-terminated. */
 const char *const *vtree_paths_settings (const VtreePaths *paths);
 
-/* Opens DIR, made with its missing parents (0700 for a user's, 0755 for system ones,
- * private and marks 0700) if MAKE. Checks that it belongs to root or this user and that
- * nobody else can write to it. Returns an owned descriptor, or -1; *MISSING (may be
- * NULL only with MAKE) tells absence from an error. */
+/* Opens DIR (absolute; symlinks on the way to it are followed), made with its missing
+ * parents if MAKE: what is made is 0755 for root and 0700 for a user, the directory
+ * itself always 0700 unless it is named keys.d or revoked.d. Checks it with
+ * vtree_paths_check_owner(). Returns an owned descriptor, or -1; *MISSING (may be NULL
+ * only with MAKE) tells absence from an error. */
 int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
                                 GError **error);
+
+/* True if what FD is open on belongs to root or the effective user and neither group nor
+ * others may write to it (the group bits are an ACL's mask, so ACLs are covered). Else
+ * VTREE_ERROR_UNTRUSTED with what to do; PATH is for the message. */
+bool vtree_paths_check_owner (int fd, const char *path, GError **error);

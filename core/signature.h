@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A .sig file: at most 16 lines of "ed25519 <key id> <base64>" (or "pkcs7 …", kept and
- * shown, not verified by this version). Parser of untrusted bytes; lines of an unknown
- * kind are kept as they are; a line that is malformed within its kind is an error.
+ * A .sig file: at most 16 lines of "ed25519 <key id> <base64>" (or "pkcs7 <certificate
+ * id> <base64>", kept and shown, not verified by this version). Parser of untrusted bytes:
+ * printable ASCII, one space between the fields, every line ended by LF. Lines of an
+ * unknown kind are kept as they are; a line that is malformed within its kind is an error,
+ * and so is a second one with the same kind and id. The empty file has no signatures.
  */
 #pragma once
 
@@ -15,9 +17,9 @@
 typedef struct VtreeSignatures VtreeSignatures;
 
 typedef struct {
-  const char *kind; /* "ed25519", "pkcs7", … borrowed from the VtreeSignatures */
-  VtreeKeyId id;
-  const uint8_t *value; /* decoded */
+  const char *kind;     /* "ed25519", "pkcs7", … borrowed from the VtreeSignatures */
+  VtreeKeyId id;        /* zero for an unknown kind */
+  const uint8_t *value; /* decoded; NULL for an unknown kind */
   size_t size;          /* bytes at value; 64 for ed25519 */
 } VtreeSignatureLine;
 
@@ -34,7 +36,8 @@ const VtreeSignatureLine *vtree_signatures_peek (const VtreeSignatures *signatur
 /* Adds an ed25519 line, or replaces that key's. Errors: VTREE_ERROR_LIMIT. */
 bool vtree_signatures_add (VtreeSignatures *signatures, const VtreeKeyId *id,
                            const uint8_t value[VTREE_SIGNATURE_SIZE], GError **error);
-/* Adds every line of OTHER that is not there yet. Errors: VTREE_ERROR_LIMIT. */
+/* Adds every line of OTHER; one by the same signer is replaced, as in _add. Errors:
+ * VTREE_ERROR_LIMIT. */
 bool vtree_signatures_merge (VtreeSignatures *signatures, const VtreeSignatures *other,
                              GError **error);
 /* The file's bytes. */
