@@ -23,8 +23,8 @@ bool vtree_hasher_init (VtreeHasher *hasher, VtreeDigestAlg alg, GError **error)
 void vtree_hasher_clear (VtreeHasher *hasher);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeHasher, vtree_hasher_clear)
 
-/* HASH = hash of SIZE bytes of DATA, followed by zeros up to PADDED bytes (SIZE <= PADDED
- * <= SIZE + VTREE_BLOCK_SIZE). HASH has room for VTREE_DIGEST_MAX_SIZE bytes. False when
- * OpenSSL fails. */
+/* HASH = hash of SIZE bytes of DATA, followed by zeros up to PADDED bytes (SIZE <=
+ * PADDED <= SIZE + VTREE_BLOCK_SIZE). HASH has room for VTREE_DIGEST_MAX_SIZE bytes.
+ * False when OpenSSL fails. */
 bool vtree_hasher_hash (VtreeHasher *hasher, const void *data, size_t size,
                         size_t padded, uint8_t *hash);

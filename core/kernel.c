@@ -80,7 +80,7 @@ static bool
 make_scratch (int dirfd, const char *name, VtreeFd *fd, GError **error)
 {
   g_auto (VtreeFd) writer
-      = vtree_beneath_open (dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
+    = vtree_beneath_open (dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
   if (writer < 0 || !vtree_fd_pwrite (writer, "probe", 5, 0, error))
     return false;
   *fd = vtree_beneath_open (dirfd, name, O_RDONLY, 0, error);

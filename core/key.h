@@ -45,10 +45,10 @@ bool vtree_public_key_verify (const VtreePublicKey *key, const void *data, size_
 
 /* A new Ed25519 key from the system's random numbers. */
 VtreePrivateKey *vtree_private_key_generate (GError **error);
-/* Loads a PEM private key file (PKCS #8, not encrypted): regular (symlinks are followed),
- * owned by this user or root, no permission for group and others; otherwise
- * VTREE_ERROR_UNTRUSTED. VTREE_ERROR_MISSING if there is none, VTREE_ERROR_INVALID if it
- * is no Ed25519 private key. */
+/* Loads a PEM private key file (PKCS #8, not encrypted): regular (symlinks are
+ * followed), owned by this user or root, no permission for group and others; otherwise
+ * VTREE_ERROR_UNTRUSTED. VTREE_ERROR_MISSING if there is none, VTREE_ERROR_INVALID if
+ * it is no Ed25519 private key. */
 VtreePrivateKey *vtree_private_key_load (const char *path, GError **error);
 /* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file (EEXIST),
  * synced. */

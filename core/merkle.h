@@ -17,8 +17,8 @@
 
 typedef struct VtreeMerkle VtreeMerkle;
 
-/* Opens a Merkle file for contents of SIZE bytes (more than one block) and DIGEST. Takes
- * FD in any case. Checks file size, header and root against DIGEST. Errors:
+/* Opens a Merkle file for contents of SIZE bytes (more than one block) and DIGEST.
+ * Takes FD in any case. Checks file size, header and root against DIGEST. Errors:
  * VTREE_ERROR_CORRUPT, VTREE_ERRNO_ERROR. */
 VtreeMerkle *vtree_merkle_new_take (int fd, const VtreeDigest *digest, uint64_t size,
                                     GError **error);
@@ -41,8 +41,8 @@ bool vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *da
  * the Merkle file that is bad, whatever the contents are. */
 bool vtree_merkle_is_damaged (const VtreeMerkle *merkle);
 
-/* Puts another Merkle file of the same contents in the place of a damaged one; takes FD.
- * It is trusted no more than the first. Only for a verifier of a Merkle file. */
+/* Puts another Merkle file of the same contents in the place of a damaged one; takes
+ * FD. It is trusted no more than the first. Only for a verifier of a Merkle file. */
 void vtree_merkle_replace_take (VtreeMerkle *merkle, int fd);
 
 /* The size in bytes of the Merkle file for contents of SIZE bytes; 0 for <= 1 block. */

@@ -25,10 +25,10 @@ typedef struct {
 } VtreeObjectSpec;
 
 /* Takes FD (read-only, regular file) and MERKLE_FD (or -1) in any case. Cost does not
- * depend on the size, except where an object of more than VTREE_MERKLE_MIN_BLOCKS blocks
- * has no good Merkle file: then it is computed here, once, into an unlinked file. A bad
- * Merkle file counts as a missing one, also when it turns out later (the contents
- * decide). Errors: VTREE_ERROR_CORRUPT (size, digest), VTREE_ERROR_UNSUPPORTED
+ * depend on the size, except where an object of more than VTREE_MERKLE_MIN_BLOCKS
+ * blocks has no good Merkle file: then it is computed here, once, into an unlinked
+ * file. A bad Merkle file counts as a missing one, also when it turns out later (the
+ * contents decide). Errors: VTREE_ERROR_CORRUPT (size, digest), VTREE_ERROR_UNSUPPORTED
  * (require), VTREE_ERRNO_ERROR. */
 VtreeObject *vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
                                     GError **error);

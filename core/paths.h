@@ -48,7 +48,7 @@ const char *const *vtree_paths_settings (const VtreePaths *paths);
 int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
                                 GError **error);
 
-/* True if what FD is open on belongs to root or the effective user and neither group nor
- * others may write to it (the group bits are an ACL's mask, so ACLs are covered). Else
- * VTREE_ERROR_UNTRUSTED with what to do; PATH is for the message. */
+/* True if what FD is open on belongs to root or the effective user and neither group
+ * nor others may write to it (the group bits are an ACL's mask, so ACLs are covered).
+ * Else VTREE_ERROR_UNTRUSTED with what to do; PATH is for the message. */
 bool vtree_paths_check_owner (int fd, const char *path, GError **error);

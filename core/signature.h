@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A .sig file: at most 16 lines of "ed25519 <key id> <base64>" (or "pkcs7 <certificate
- * id> <base64>", kept and shown, not verified by this version). Parser of untrusted bytes:
- * printable ASCII, one space between the fields, every line ended by LF. Lines of an
- * unknown kind are kept as they are; a line that is malformed within its kind is an error,
- * and so is a second one with the same kind and id. The empty file has no signatures.
+ * id> <base64>", kept and shown, not verified by this version). Parser of untrusted
+ * bytes: printable ASCII, one space between the fields, every line ended by LF. Lines
+ * of an unknown kind are kept as they are; a line that is malformed within its kind is
+ * an error, and so is a second one with the same kind and id. The empty file has no
+ * signatures.
  */
 #pragma once
 

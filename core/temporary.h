@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-/* An empty file, readable and writable by its owner alone: in $TMPDIR, /var/tmp or /tmp,
- * whichever first can have one, else in memory. Returns an owned descriptor, or -1 with
- * VTREE_ERRNO_ERROR. */
+/* An empty file, readable and writable by its owner alone: in $TMPDIR, /var/tmp or
+ * /tmp, whichever first can have one, else in memory. Returns an owned descriptor, or
+ * -1 with VTREE_ERRNO_ERROR. */
 int vtree_temporary_file (GError **error);

@@ -85,7 +85,7 @@ run_libfsverity (const VtreeVerityParams *params, Computation *c, VtreeDigest *d
                  GError **error)
 {
   struct libfsverity_metadata_callbacks callbacks
-      = { .ctx = c, .merkle_tree_block = write_merkle_block };
+    = { .ctx = c, .merkle_tree_block = write_merkle_block };
   struct libfsverity_merkle_tree_params tree = {
     .version = 1,
     .hash_algorithm = (uint32_t) params->alg,
@@ -125,7 +125,7 @@ vtree_verity_compute (const VtreeVerityParams *params, VtreeVerityRead read,
 {
   g_autofree uint8_t *run = g_malloc ((gsize) MIN (params->size, RUN_SIZE));
   Computation c
-      = { .read = read, .context = context, .run = run, .unread = params->size };
+    = { .read = read, .context = context, .run = run, .unread = params->size };
   return compute (params, &c, digest, error);
 }
 
@@ -145,8 +145,8 @@ read_file (void *context, void *data, size_t size, GError **error)
   if (got == size)
     return true;
   return vtree_error_set (
-      error, VTREE_ERROR_CORRUPT,
-      "read: the file ends early, after %" G_GUINT64_FORMAT " bytes", source->offset);
+    error, VTREE_ERROR_CORRUPT,
+    "read: the file ends early, after %" G_GUINT64_FORMAT " bytes", source->offset);
 }
 
 bool

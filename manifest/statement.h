@@ -3,10 +3,11 @@
  * The root statement: a few lines that name a manifest; what is signed. Parser of
  * untrusted bytes, strict: see doc/formats.md.
  *
- * "vtree-root 1", then lines of "key: value", each ended by LF, in any order and each key
- * once: ref, version, created, manifest, size, and perhaps expires, parent and keys of
- * "x-" and [a-z0-9-]. UTF-8 without control characters; a value is not empty and neither
- * begins nor ends with a space. What is written has the order of VtreeStatement.
+ * "vtree-root 1", then lines of "key: value", each ended by LF, in any order and each
+ * key once: ref, version, created, manifest, size, and perhaps expires, parent and keys
+ * of "x-" and [a-z0-9-]. UTF-8 without control characters; a value is not empty and
+ * neither begins nor ends with a space. What is written has the order of
+ * VtreeStatement.
  */
 #pragma once
 
@@ -31,8 +32,8 @@ typedef struct {
 void vtree_statement_free (VtreeStatement *statement);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStatement, vtree_statement_free)
 
-/* Errors: VTREE_ERROR_CORRUPT with the line's number, VTREE_ERROR_UNSUPPORTED for another
- * version of the format. */
+/* Errors: VTREE_ERROR_CORRUPT with the line's number, VTREE_ERROR_UNSUPPORTED for
+ * another version of the format. */
 VtreeStatement *vtree_statement_parse (const void *data, size_t size, GError **error);
 /* Its text; VTREE_ERROR_LIMIT over 4 KiB, VTREE_ERROR_INVALID for what the parser would
  * refuse. */

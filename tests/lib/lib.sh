@@ -252,7 +252,7 @@ vtree_others() {
   local dir
   for dir in /proc/[0-9]*; do
     [ "$dir" != /proc/1 ] || continue
-    tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -v "^$BASH $0" || true
+    { tr '\0' ' ' <"$dir/cmdline"; } 2>/dev/null | grep -v "^$BASH $0" || true
   done
 }
 
