@@ -1,40 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the use of EVP for hashing. The two fetched algorithms are all that is kept, and
- * never change: an implicit fetch in each EVP_DigestInit_ex() takes a lock that all
- * threads share.
+ * Owns the use of EVP for hashing. Keeps nothing between calls.
  */
 #include "core/hash.h"
 
 #include "core/verity.h"
-#include <pthread.h>
 
-static EVP_MD *sha256, *sha512; /* written by fetch () alone */
-
-static void
-fetch (void)
+EVP_MD *
+vtree_hash_fetch (VtreeDigestAlg alg, GError **error)
 {
-  sha256 = EVP_MD_fetch (NULL, "SHA2-256", NULL);
-  sha512 = EVP_MD_fetch (NULL, "SHA2-512", NULL);
-}
-
-static const EVP_MD *
-fetched_md (VtreeDigestAlg alg)
-{
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once (&once, fetch);
-  return alg == VTREE_DIGEST_SHA512 ? sha512 : sha256;
+  const char *name = alg == VTREE_DIGEST_SHA512 ? "SHA2-512" : "SHA2-256";
+  EVP_MD *md = EVP_MD_fetch (NULL, name, NULL);
+  if (md == NULL)
+    vtree_error_set (error, VTREE_ERROR_FAILED, "hash: OpenSSL has no %s", name);
+  return md;
 }
 
 bool
-vtree_hasher_init (VtreeHasher *hasher, VtreeDigestAlg alg, GError **error)
+vtree_hasher_init (VtreeHasher *hasher, const EVP_MD *md, GError **error)
 {
-  const EVP_MD *md = fetched_md (alg);
-  EVP_MD_CTX *context = md != NULL ? EVP_MD_CTX_new () : NULL;
+  EVP_MD_CTX *context = EVP_MD_CTX_new ();
   if (context == NULL)
-    return vtree_error_set (error, VTREE_ERROR_FAILED, "hash with %s: OpenSSL can't",
-                            vtree_digest_alg_name (alg));
-  *hasher = (VtreeHasher){ context, md, vtree_digest_alg_size (alg) };
+    return vtree_error_set (error, VTREE_ERROR_FAILED, "hash: OpenSSL has no memory");
+  *hasher = (VtreeHasher){ context, md };
   return true;
 }
 

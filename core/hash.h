@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hashing of fs-verity blocks (OpenSSL EVP). The algorithm is fetched once a process; a
- * VtreeHasher belongs to one thread and is made for one run of blocks: making it costs
- * a fraction of hashing one block.
+ * Hashing of fs-verity blocks (OpenSSL EVP). The algorithm is fetched once by whoever
+ * hashes again and again: the implicit fetch in each EVP_DigestInit_ex() costs a tenth
+ * of hashing a block and takes a lock that all threads share. A VtreeHasher belongs to
+ * one thread and is made for one run of blocks.
  *
+ *   EVP_MD *md = vtree_hash_fetch (alg, error);        EVP_MD_free () in the end
  *   g_auto (VtreeHasher) hasher = { 0 };
- *   if (!vtree_hasher_init (&hasher, alg, error)) …
+ *   if (!vtree_hasher_init (&hasher, md, error)) …
  */
 #pragma once
 
@@ -14,12 +16,17 @@
 
 typedef struct {
   EVP_MD_CTX *context; /* owned */
-  const EVP_MD *md;
-  size_t size; /* bytes of a hash */
+  const EVP_MD *md;    /* borrowed */
 } VtreeHasher;
 
-/* Errors: VTREE_ERROR_FAILED when OpenSSL has no memory or not this algorithm. */
-bool vtree_hasher_init (VtreeHasher *hasher, VtreeDigestAlg alg, GError **error);
+/* The algorithm, owned by the caller; may be used from several threads. NULL and
+ * VTREE_ERROR_FAILED where OpenSSL does not have it. */
+EVP_MD *vtree_hash_fetch (VtreeDigestAlg alg, GError **error);
+
+/* MD must outlive HASHER. Errors: VTREE_ERROR_FAILED when OpenSSL has no memory. */
+bool vtree_hasher_init (VtreeHasher *hasher, const EVP_MD *md, GError **error);
+
+/* Frees what _init made; nothing for a zeroed one. */
 void vtree_hasher_clear (VtreeHasher *hasher);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeHasher, vtree_hasher_clear)
 

@@ -11,7 +11,6 @@
 
 #include "core/hash.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,8 +29,7 @@ typedef struct {
 
 /* Verified hash blocks, the least recently used goes first. */
 typedef struct {
-  pthread_mutex_t
-    lock; /* for all below; held for copying, not for reading or hashing */
+  GMutex lock; /* for all below; held for copying, not for reading or hashing */
   uint64_t clock;
   uint64_t block[CACHE_BLOCKS]; /* number within the tree, or NO_BLOCK */
   uint64_t used[CACHE_BLOCKS];
@@ -40,7 +38,7 @@ typedef struct {
 
 typedef struct {
   Levels levels;
-  pthread_rwlock_t lock; /* for the descriptor, which _replace_take () changes */
+  GRWLock lock; /* for the descriptor, which _replace_take () changes */
   VtreeFd fd;
   atomic_bool damaged;
   Cache cache;
@@ -48,6 +46,7 @@ typedef struct {
 
 struct VtreeMerkle {
   VtreeDigest digest; /* of the contents */
+  EVP_MD *md;
   size_t hash_size;
   uint64_t size; /* of the contents, bytes */
   uint8_t root_hash[VTREE_DIGEST_MAX_SIZE];
@@ -71,7 +70,7 @@ static Levels
 compute_levels (VtreeDigestAlg alg, uint64_t size)
 {
   Levels levels = { 0 };
-  uint64_t counts[MAX_LEVELS];
+  uint64_t counts[MAX_LEVELS] = { 0 };
   for (uint64_t n = div_up (size, VTREE_BLOCK_SIZE); n > 1; levels.count++) {
     g_assert (levels.count < MAX_LEVELS);
     n = div_up (n, hashes_per_block (alg));
@@ -136,10 +135,14 @@ check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher, GError **error)
 }
 
 static VtreeMerkle *
-merkle_new (const VtreeDigest *digest, uint64_t size)
+merkle_new (const VtreeDigest *digest, uint64_t size, GError **error)
 {
+  EVP_MD *md = vtree_hash_fetch (digest->alg, error);
+  if (md == NULL)
+    return NULL;
   VtreeMerkle *merkle = g_new0 (VtreeMerkle, 1);
   merkle->digest = *digest;
+  merkle->md = md;
   merkle->hash_size = vtree_digest_alg_size (digest->alg);
   merkle->size = size;
   return merkle;
@@ -151,8 +154,8 @@ tree_new_take (int fd, const Levels *levels)
   Tree *tree = g_new0 (Tree, 1);
   tree->levels = *levels;
   tree->fd = fd;
-  pthread_rwlock_init (&tree->lock, NULL);
-  pthread_mutex_init (&tree->cache.lock, NULL);
+  g_rw_lock_init (&tree->lock);
+  g_mutex_init (&tree->cache.lock);
   for (unsigned i = 0; i < CACHE_BLOCKS; i++)
     tree->cache.block[i] = NO_BLOCK;
   return tree;
@@ -165,8 +168,8 @@ tree_free (Tree *tree)
     return;
   for (unsigned i = 0; i < CACHE_BLOCKS; i++)
     g_free (tree->cache.data[i]);
-  pthread_mutex_destroy (&tree->cache.lock);
-  pthread_rwlock_destroy (&tree->lock);
+  g_mutex_clear (&tree->cache.lock);
+  g_rw_lock_clear (&tree->lock);
   vtree_fd_close (tree->fd);
   g_free (tree);
 }
@@ -177,6 +180,7 @@ vtree_merkle_free (VtreeMerkle *merkle)
   if (merkle == NULL)
     return;
   tree_free (merkle->tree);
+  EVP_MD_free (merkle->md);
   g_free (merkle->leaves);
   g_free (merkle);
 }
@@ -193,7 +197,7 @@ static bool
 cache_get (Cache *cache, Piece piece, uint8_t *out)
 {
   bool found = false;
-  pthread_mutex_lock (&cache->lock);
+  g_mutex_lock (&cache->lock);
   for (unsigned i = 0; i < CACHE_BLOCKS && !found; i++) {
     found = cache->block[i] == piece.block;
     if (found) {
@@ -201,7 +205,7 @@ cache_get (Cache *cache, Piece piece, uint8_t *out)
       memcpy (out, cache->data[i] + piece.offset, piece.size);
     }
   }
-  pthread_mutex_unlock (&cache->lock);
+  g_mutex_unlock (&cache->lock);
   return found;
 }
 
@@ -209,7 +213,7 @@ cache_get (Cache *cache, Piece piece, uint8_t *out)
 static void
 cache_put (Cache *cache, uint64_t block, const uint8_t *data)
 {
-  pthread_mutex_lock (&cache->lock);
+  g_mutex_lock (&cache->lock);
   unsigned oldest = 0;
   for (unsigned i = 1; i < CACHE_BLOCKS; i++) {
     if (cache->used[i] < cache->used[oldest])
@@ -220,7 +224,7 @@ cache_put (Cache *cache, uint64_t block, const uint8_t *data)
   memcpy (cache->data[oldest], data, VTREE_BLOCK_SIZE);
   cache->block[oldest] = block;
   cache->used[oldest] = ++cache->clock;
-  pthread_mutex_unlock (&cache->lock);
+  g_mutex_unlock (&cache->lock);
 }
 
 static bool
@@ -243,9 +247,9 @@ read_hash_block (Tree *tree, uint64_t block, uint8_t *data, GError **error)
 {
   size_t got;
   uint64_t offset = VTREE_MERKLE_HEADER_SIZE + block * VTREE_BLOCK_SIZE;
-  pthread_rwlock_rdlock (&tree->lock);
+  g_rw_lock_reader_lock (&tree->lock);
   bool ok = vtree_fd_pread (tree->fd, data, VTREE_BLOCK_SIZE, offset, &got, error);
-  pthread_rwlock_unlock (&tree->lock);
+  g_rw_lock_reader_unlock (&tree->lock);
   if (!ok) {
     atomic_store (&tree->damaged, true);
     g_prefix_error (error, "Merkle file: ");
@@ -336,7 +340,7 @@ vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *data,
   uint64_t blocks = div_up (merkle->size, VTREE_BLOCK_SIZE);
   g_assert (first <= blocks && count <= blocks - first);
   g_auto (VtreeHasher) hasher = { 0 };
-  if (!vtree_hasher_init (&hasher, merkle->digest.alg, error))
+  if (!vtree_hasher_init (&hasher, merkle->md, error))
     return false;
   size_t per_block = hashes_per_block (merkle->digest.alg);
   while (count > 0) {
@@ -384,7 +388,7 @@ check_top (VtreeMerkle *merkle, GError **error)
   uint8_t root[VTREE_BLOCK_SIZE];
   g_auto (VtreeHasher) hasher = { 0 };
   if (!read_top (merkle, merkle->tree->fd, root, error)
-      || !vtree_hasher_init (&hasher, merkle->digest.alg, error))
+      || !vtree_hasher_init (&hasher, merkle->md, error))
     return false;
   if (!vtree_hasher_hash (&hasher, root, VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE,
                           merkle->root_hash))
@@ -398,10 +402,13 @@ check_top (VtreeMerkle *merkle, GError **error)
 VtreeMerkle *
 vtree_merkle_new_take (int fd, const VtreeDigest *digest, uint64_t size, GError **error)
 {
-  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size);
+  g_auto (VtreeFd) owned = fd;
   Levels levels = compute_levels (digest->alg, size);
   g_assert (levels.count > 0);
-  merkle->tree = tree_new_take (fd, &levels);
+  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size, error);
+  if (merkle == NULL)
+    return NULL;
+  merkle->tree = tree_new_take (vtree_fd_steal (&owned), &levels);
   if (check_top (merkle, error))
     return g_steal_pointer (&merkle);
   g_prefix_error (error, "Merkle file: ");
@@ -413,20 +420,21 @@ vtree_merkle_replace_take (VtreeMerkle *merkle, int fd)
 {
   Tree *tree = merkle->tree;
   g_assert (tree != NULL);
-  pthread_rwlock_wrlock (&tree->lock);
+  g_rw_lock_writer_lock (&tree->lock);
   vtree_fd_replace_take (&tree->fd, fd);
-  pthread_rwlock_unlock (&tree->lock);
+  g_rw_lock_writer_unlock (&tree->lock);
 }
 
 /* HASHES = the hash of each block of DATA. */
 static bool
 hash_blocks (VtreeHasher *hasher, VtreeSpan data, uint8_t *hashes)
 {
+  size_t hash_size = (size_t) EVP_MD_get_size (hasher->md);
   for (size_t offset = 0; offset < data.size; offset += VTREE_BLOCK_SIZE) {
     size_t size = MIN (data.size - offset, (size_t) VTREE_BLOCK_SIZE);
     if (!vtree_hasher_hash (hasher, data.data + offset, size, VTREE_BLOCK_SIZE, hashes))
       return false;
-    hashes += hasher->size;
+    hashes += hash_size;
   }
   return true;
 }
@@ -454,11 +462,13 @@ vtree_merkle_new_from_data (const void *data, uint64_t size, const VtreeDigest *
                             GError **error)
 {
   g_assert (size <= (uint64_t) VTREE_MERKLE_MIN_BLOCKS * VTREE_BLOCK_SIZE);
-  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size);
+  g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size, error);
+  if (merkle == NULL)
+    return NULL;
   size_t count = (size_t) div_up (size, VTREE_BLOCK_SIZE);
   merkle->leaves = g_malloc (MAX (count, 1) * merkle->hash_size);
   g_auto (VtreeHasher) hasher = { 0 };
-  if (!vtree_hasher_init (&hasher, digest->alg, error))
+  if (!vtree_hasher_init (&hasher, merkle->md, error))
     return NULL;
   VtreeSpan span = { data, (size_t) size };
   if (!hash_blocks (&hasher, span, merkle->leaves)

@@ -8,7 +8,6 @@
 #include "core/merkle.h"
 #include "core/temporary.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +23,7 @@ struct VtreeObject {
   /* Where the daemon verifies; NULL until a small object has been measured, then set
    * once. */
   VtreeMerkle *_Atomic merkle;
-  pthread_mutex_t rebuild_lock; /* for the one below */
+  GMutex rebuild_lock; /* for the one below */
   enum {
     NOT_TRIED = 0,
     REBUILT,
@@ -61,8 +60,8 @@ check_size (int fd, uint64_t expected, GError **error)
   return true;
 }
 
-/* What the kernel measured has to be the object: verity with other parameters is another
- * file. */
+/* What the kernel measured has to be the object: verity with other parameters is
+ * another file. */
 static bool
 check_measured (const VtreeObjectSpec *spec, const VtreeDigest *measured,
                 GError **error)
@@ -119,8 +118,8 @@ compute_merkle_file (int fd, const VtreeObjectSpec *spec, GError **error)
   return -1;
 }
 
-/* A verifier for an object that is not small: of its Merkle file, unless that is missing
- * or bad. */
+/* A verifier for an object that is not small: of its Merkle file, unless that is
+ * missing or bad. */
 static VtreeMerkle *
 open_merkle (int fd, int merkle_fd, const VtreeObjectSpec *spec, GError **error)
 {
@@ -160,7 +159,7 @@ vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
   atomic_init (&object->merkle, NULL);
   object->fd = fd;
   object->spec = *spec;
-  pthread_mutex_init (&object->rebuild_lock, NULL);
+  g_mutex_init (&object->rebuild_lock);
   if (set_up (object, &owned_merkle_fd, error))
     return g_steal_pointer (&object);
   prefix_digest (error, spec);
@@ -180,7 +179,7 @@ vtree_object_unref (VtreeObject *object)
   if (object == NULL || atomic_fetch_sub (&object->refs, 1) > 1)
     return;
   vtree_merkle_free (atomic_load (&object->merkle));
-  pthread_mutex_destroy (&object->rebuild_lock);
+  g_mutex_clear (&object->rebuild_lock);
   vtree_fd_close (object->fd);
   g_free (object);
 }
@@ -234,12 +233,12 @@ read_first (VtreeObject *object, void *data, size_t size, uint64_t offset,
   return true;
 }
 
-/* A damaged Merkle file is as good as none: it is computed from the contents, once in an
- * object's life. */
+/* A damaged Merkle file is as good as none: it is computed from the contents, once in
+ * an object's life. */
 static bool
 rebuild_merkle (VtreeObject *object, VtreeMerkle *merkle)
 {
-  pthread_mutex_lock (&object->rebuild_lock);
+  g_mutex_lock (&object->rebuild_lock);
   if (object->rebuild == NOT_TRIED) {
     int fd = compute_merkle_file (object->fd, &object->spec, NULL);
     if (fd >= 0)
@@ -247,7 +246,7 @@ rebuild_merkle (VtreeObject *object, VtreeMerkle *merkle)
     object->rebuild = fd >= 0 ? REBUILT : FAILED;
   }
   bool rebuilt = object->rebuild == REBUILT;
-  pthread_mutex_unlock (&object->rebuild_lock);
+  g_mutex_unlock (&object->rebuild_lock);
   return rebuilt;
 }
 
@@ -301,8 +300,8 @@ read_part (VtreeObject *object, uint8_t *data, size_t size, uint64_t offset,
   return true;
 }
 
-/* Reads SIZE bytes from OFFSET, all within the contents: a part of the first block, whole
- * blocks, a part of the last. */
+/* Reads SIZE bytes from OFFSET, all within the contents: a part of the first block,
+ * whole blocks, a part of the last. */
 static bool
 read_verified (VtreeObject *object, uint8_t *data, size_t size, uint64_t offset,
                GError **error)

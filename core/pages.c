@@ -10,7 +10,6 @@
 #include "core/pages.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -28,7 +27,7 @@ struct VtreePages {
   size_t mapped;             /* bytes; 0 over bytes */
   _Atomic (uint64_t) *there; /* a bit for each block */
   atomic_uint_fast64_t loaded;
-  pthread_mutex_t locks[LOCKS]; /* for a run's memory, by run number */
+  GMutex locks[LOCKS]; /* for a run's memory, by run number */
 };
 
 static VtreePages *
@@ -38,7 +37,7 @@ pages_new (void)
   atomic_init (&pages->refs, 1);
   atomic_init (&pages->loaded, 0);
   for (unsigned i = 0; i < LOCKS; i++)
-    pthread_mutex_init (&pages->locks[i], NULL);
+    g_mutex_init (&pages->locks[i]);
   return pages;
 }
 
@@ -48,27 +47,33 @@ block_count (uint64_t size)
   return size / VTREE_BLOCK_SIZE + (size % VTREE_BLOCK_SIZE != 0);
 }
 
-/* Reserves addresses and the bits; memory comes with the first touch. */
+/* Addresses without memory: that comes with the first touch. NULL on failure. */
+static void *
+reserve_addresses (size_t size)
+{
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  /* cppcheck-suppress invalidFunctionArg ; -1 is what MAP_ANONYMOUS wants */
+  void *data = mmap (NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (data == MAP_FAILED)
+    return NULL;
+  /* A huge page would take 2 MiB for one touched block. A kernel that knows none has
+   * nothing to be advised against. */
+  (void) madvise (data, size, MADV_NOHUGEPAGE);
+  return data;
+}
+
 static bool
 reserve (VtreePages *pages, GError **error)
 {
   uint64_t blocks = block_count (pages->size);
-  uint64_t words = blocks / WORD_BITS + 1;
-  size_t mapped;
-  if (__builtin_mul_overflow (MAX (blocks, 1), (uint64_t) VTREE_BLOCK_SIZE, &mapped))
+  size_t size;
+  if (__builtin_mul_overflow (MAX (blocks, 1), (uint64_t) VTREE_BLOCK_SIZE, &size))
     return vtree_error_set_errno (error, ENOMEM, "reserve memory");
-  pages->there = g_try_malloc0_n (words, sizeof *pages->there);
-  void *data = pages->there == NULL
-                 ? MAP_FAILED
-                 : mmap (NULL, mapped, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED)
-    return vtree_error_set_errno (error, ENOMEM, "reserve %zu bytes of memory", mapped);
-  /* A huge page would take 2 MiB for one touched block. Without the kernel's support for
-   * them there is nothing to advise against. */
-  (void) madvise (data, mapped, MADV_NOHUGEPAGE);
-  pages->data = data;
-  pages->mapped = mapped;
+  pages->there = g_try_malloc0_n (blocks / WORD_BITS + 1, sizeof *pages->there);
+  pages->data = pages->there != NULL ? reserve_addresses (size) : NULL;
+  if (pages->data == NULL)
+    return vtree_error_set_errno (error, ENOMEM, "reserve %zu bytes of memory", size);
+  pages->mapped = size;
   return true;
 }
 
@@ -109,7 +114,7 @@ vtree_pages_unref (VtreePages *pages)
   g_clear_pointer (&pages->bytes, g_bytes_unref);
   vtree_object_unref (pages->object);
   for (unsigned i = 0; i < LOCKS; i++)
-    pthread_mutex_destroy (&pages->locks[i]);
+    g_mutex_clear (&pages->locks[i]);
   g_free (pages->there);
   g_free (pages);
 }
@@ -159,8 +164,8 @@ load (VtreePages *pages, uint64_t first, uint64_t count, GError **error)
   return true;
 }
 
-/* Loads BLOCK with the rest of its run; by itself where the run has been tried before and
- * failed, or fails now. The caller holds the run's lock. */
+/* Loads BLOCK with the rest of its run; by itself where the run has been tried before
+ * and failed, or fails now. The caller holds the run's lock. */
 static bool
 load_run (VtreePages *pages, uint64_t block, GError **error)
 {
@@ -182,10 +187,10 @@ ensure (VtreePages *pages, uint64_t first, uint64_t last, GError **error)
   for (uint64_t block = first; block <= last; block++) {
     if (is_there (pages, block))
       continue;
-    pthread_mutex_t *lock = &pages->locks[block / RUN_BLOCKS % LOCKS];
-    pthread_mutex_lock (lock);
+    GMutex *lock = &pages->locks[block / RUN_BLOCKS % LOCKS];
+    g_mutex_lock (lock);
     bool ok = load_run (pages, block, error);
-    pthread_mutex_unlock (lock);
+    g_mutex_unlock (lock);
     if (!ok)
       return false;
   }

@@ -4,7 +4,6 @@
  */
 #include "core/pool.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 /* Waiting items a thread: enough that a worker never waits for the producer's turn. */
@@ -17,9 +16,9 @@ struct VtreePool {
   GPtrArray *threads; /* of GThread; empty where none could be started */
   unsigned room;      /* most items that wait */
 
-  pthread_mutex_t lock; /* for all below */
-  pthread_cond_t item_came;
-  pthread_cond_t item_went;
+  GMutex lock; /* for all below */
+  GCond item_came;
+  GCond item_went;
   GQueue items;
   bool closed;   /* no item comes any more */
   GError *error; /* the first one */
@@ -50,24 +49,24 @@ work_on (VtreePool *pool, void *item)
   if (pool->work (pool->context, item, &error))
     return;
   g_assert (error != NULL);
-  pthread_mutex_lock (&pool->lock);
+  g_mutex_lock (&pool->lock);
   if (pool->error == NULL)
     pool->error = g_steal_pointer (&error);
-  pthread_cond_broadcast (&pool->item_went);
-  pthread_mutex_unlock (&pool->lock);
+  g_cond_broadcast (&pool->item_went);
+  g_mutex_unlock (&pool->lock);
 }
 
 /* Waits for the next item; NULL at the end. *FAILED tells whether to drop it. */
 static void *
 next_item (VtreePool *pool, bool *failed)
 {
-  pthread_mutex_lock (&pool->lock);
+  g_mutex_lock (&pool->lock);
   while (g_queue_is_empty (&pool->items) && !pool->closed)
-    pthread_cond_wait (&pool->item_came, &pool->lock);
+    g_cond_wait (&pool->item_came, &pool->lock);
   void *item = g_queue_pop_head (&pool->items);
   *failed = pool->error != NULL;
-  pthread_cond_signal (&pool->item_went);
-  pthread_mutex_unlock (&pool->lock);
+  g_cond_signal (&pool->item_went);
+  g_mutex_unlock (&pool->lock);
   return item;
 }
 
@@ -95,9 +94,9 @@ vtree_pool_new (unsigned threads, VtreePoolWork work, GDestroyNotify drop,
   pool->drop = drop;
   pool->context = context;
   pool->threads = g_ptr_array_new ();
-  pthread_mutex_init (&pool->lock, NULL);
-  pthread_cond_init (&pool->item_came, NULL);
-  pthread_cond_init (&pool->item_went, NULL);
+  g_mutex_init (&pool->lock);
+  g_cond_init (&pool->item_came);
+  g_cond_init (&pool->item_went);
   g_queue_init (&pool->items);
   if (threads == 0)
     threads = vtree_pool_default_threads ();
@@ -115,15 +114,15 @@ vtree_pool_new (unsigned threads, VtreePoolWork work, GDestroyNotify drop,
 static bool
 enqueue (VtreePool *pool, void *item)
 {
-  pthread_mutex_lock (&pool->lock);
+  g_mutex_lock (&pool->lock);
   while (pool->items.length >= pool->room && pool->error == NULL)
-    pthread_cond_wait (&pool->item_went, &pool->lock);
+    g_cond_wait (&pool->item_went, &pool->lock);
   bool failed = pool->error != NULL;
   if (!failed) {
     g_queue_push_tail (&pool->items, item);
-    pthread_cond_signal (&pool->item_came);
+    g_cond_signal (&pool->item_came);
   }
-  pthread_mutex_unlock (&pool->lock);
+  g_mutex_unlock (&pool->lock);
   return !failed;
 }
 
@@ -149,10 +148,10 @@ bool
 vtree_pool_finish (VtreePool **pool_pointer, GError **error)
 {
   VtreePool *pool = g_steal_pointer (pool_pointer);
-  pthread_mutex_lock (&pool->lock);
+  g_mutex_lock (&pool->lock);
   pool->closed = true;
-  pthread_cond_broadcast (&pool->item_came);
-  pthread_mutex_unlock (&pool->lock);
+  g_cond_broadcast (&pool->item_came);
+  g_mutex_unlock (&pool->lock);
   for (guint i = 0; i < pool->threads->len; i++)
     g_thread_join (pool->threads->pdata[i]);
 
@@ -160,9 +159,9 @@ vtree_pool_finish (VtreePool **pool_pointer, GError **error)
   if (!ok)
     g_propagate_error (error, g_steal_pointer (&pool->error));
   g_ptr_array_unref (pool->threads);
-  pthread_mutex_destroy (&pool->lock);
-  pthread_cond_destroy (&pool->item_came);
-  pthread_cond_destroy (&pool->item_went);
+  g_mutex_clear (&pool->lock);
+  g_cond_clear (&pool->item_came);
+  g_cond_clear (&pool->item_went);
   g_free (pool);
   return ok;
 }
