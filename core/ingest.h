@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
   uint64_t new_objects;
   uint64_t new_bytes;
-  uint64_t shared_objects; /* were in the store already, and good */
+  uint64_t shared_objects; /* were in the store already, and good, or met before */
   uint64_t shared_bytes;
   uint64_t replaced; /* were in the store, but bad */
 } VtreeIngestStats;
@@ -39,11 +39,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeIngest, vtree_ingest_free)
 
 /* Takes SIZE bytes of FD from offset 0 (one read pass; reflinked where the filesystem
  * can, zero runs become holes). A source that ends early or goes on past SIZE is
- * VTREE_ERROR_CORRUPT ("changed while it was read"). Thread-safe. SIZE > 0. */
+ * VTREE_ERROR_CORRUPT ("it changed while it was read"). Thread-safe. SIZE > 0. After an
+ * error the same contents can be tried again; if they are not, _seal fails. */
 bool vtree_ingest_fd (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *digest,
                       GError **error);
 bool vtree_ingest_bytes (VtreeIngest *ingest, const void *data, size_t size,
                          VtreeDigest *digest, GError **error);
+
+/* Makes what was taken visible, durable first. More can be taken and sealed later. */
 bool vtree_ingest_seal (VtreeIngest *ingest, GError **error);
 bool vtree_ingest_sync (VtreeIngest *ingest, GError **error);
 void vtree_ingest_stats (VtreeIngest *ingest, VtreeIngestStats *stats);

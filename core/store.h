@@ -30,7 +30,28 @@ typedef bool (*VtreeStoreEach) (void *context, const VtreeDigest *digest, uint64
 bool vtree_store_foreach (const VtreeStore *store, VtreeStoreEach each, void *context,
                           GError **error);
 
-/* Removes an object and its Merkle file; absence is no error. The caller holds the
- * repository's exclusive lock. */
+/* The same for every Merkle file. */
+bool vtree_store_foreach_merkle (const VtreeStore *store, VtreeStoreEach each,
+                                 void *context, GError **error);
+
+typedef enum {
+  VTREE_STORE_GOOD,
+  VTREE_STORE_MISSING,
+  VTREE_STORE_CORRUPT,
+  VTREE_STORE_BAD_MERKLE, /* the object is good, its Merkle file is not */
+} VtreeStoreVerdict;
+
+#define VTREE_STORE_ANY_SIZE UINT64_MAX
+
+/* Verifies an object in full, whoever enforces it: reads all of it and of its Merkle
+ * file (a missing one is no fault). SIZE may be VTREE_STORE_ANY_SIZE. *MESSAGE (g_free)
+ * says what is wrong, NULL where nothing is. An object that can't be read is a corrupt
+ * one; false is for what is not the object's fault. */
+bool vtree_store_check_object (const VtreeStore *store, const VtreeDigest *digest,
+                               uint64_t size, VtreeStoreVerdict *verdict,
+                               char **message, GError **error);
+
+/* Removes an object and its Merkle file, whatever stands in their place; absence is no
+ * error. The caller holds the repository's exclusive lock. */
 bool vtree_store_remove (const VtreeStore *store, const VtreeDigest *digest,
                          GError **error);

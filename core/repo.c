@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the layout of a repository: making it, recognising it, its lock and replacing
+ * its configuration. What the configuration says is repo-config.c's, what lies in the
+ * directories is the store's, the ingest's and manifest/ref.c's.
+ */
+#include "core/beneath.h"
+#include "core/publish.h"
+#include "core/repo-config.h"
+#include "core/staging.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define LOCK_NAME "lock"
+/* Between two attempts to get the lock. */
+#define LOCK_POLL_US 20000
+
+static const char *const directories[]
+  = { "merkle", "objects", "packs", "refs", "tmp" };
+
+struct VtreeRepo {
+  char *path;
+  VtreeFd dirfd;
+  VtreeRepoConfig *config;
+  VtreeRepoOptions options;
+};
+
+static bool
+set_error (GError **error, int errnum, const char *what, const char *name)
+{
+  g_autofree char *escaped = vtree_error_escape (name, -1);
+  return vtree_error_set_errno (error, errnum, "%s %s", what, escaped);
+}
+
+/* --- making ----------------------------------------------------------------------- */
+
+static bool
+is_ours (const char *name)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (directories); i++)
+    if (strcmp (directories[i], name) == 0)
+      return true;
+  return strcmp (name, LOCK_NAME) == 0
+         || g_str_has_prefix (name, VTREE_PUBLISH_TEMP_PREFIX);
+}
+
+/* Only what an interrupted init leaves may be there already. */
+static bool
+check_room (int dirfd, GError **error)
+{
+  int fd = openat (dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
+  if (dir == NULL) {
+    vtree_fd_close (fd);
+    return vtree_error_set_errno (error, errno, "read the directory");
+  }
+  g_autofree char *foreign = NULL;
+  g_autofree char *config = NULL;
+  for (struct dirent *entry; (entry = readdir (dir)) != NULL;) {
+    const char *name = entry->d_name;
+    if (strcmp (name, VTREE_REPO_CONFIG_NAME) == 0)
+      config = g_strdup (name);
+    else if (foreign == NULL && strcmp (name, ".") != 0 && strcmp (name, "..") != 0
+             && !is_ours (name))
+      foreign = vtree_error_escape (name, -1);
+  }
+  closedir (dir);
+  if (config != NULL)
+    return vtree_error_set (error, VTREE_ERROR_INVALID, "it already is a repository");
+  if (foreign != NULL)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "the directory is not empty: it has '%s'", foreign);
+  return true;
+}
+
+/* Whatever the umask says. */
+static bool
+make_subdirectory (int dirfd, const char *name, GError **error)
+{
+  g_auto (VtreeFd) fd = vtree_beneath_make_directory (dirfd, name, 0755, error);
+  if (fd < 0)
+    return false;
+  return fchmod (fd, 0755) == 0 || set_error (error, errno, "set the mode of", name);
+}
+
+static bool
+make_lock (int dirfd, GError **error)
+{
+  g_auto (VtreeFd) fd
+    = vtree_beneath_open (dirfd, LOCK_NAME, O_RDWR | O_CREAT, 0644, error);
+  if (fd < 0)
+    return false;
+  return fchmod (fd, 0644) == 0
+         || set_error (error, errno, "set the mode of", LOCK_NAME);
+}
+
+static bool
+publish_config (int dirfd, const VtreeRepoConfig *config, GError **error)
+{
+  g_autoptr (GBytes) bytes = vtree_repo_config_serialize (config);
+  return vtree_publish (dirfd, VTREE_REPO_CONFIG_NAME, g_bytes_get_data (bytes, NULL),
+                        g_bytes_get_size (bytes), 0644, VTREE_PUBLISH_REPLACE, error);
+}
+
+/* The configuration comes last: where it is, the rest is. */
+static bool
+fill (int dirfd, const VtreeRepoOptions *options, GError **error)
+{
+  if (fchmod (dirfd, options->shared ? 0755 : 0700) < 0)
+    return vtree_error_set_errno (error, errno, "set the mode of the directory");
+  for (size_t i = 0; i < G_N_ELEMENTS (directories); i++)
+    if (!make_subdirectory (dirfd, directories[i], error))
+      return false;
+  g_autoptr (VtreeRepoConfig) config = vtree_repo_config_new (options);
+  return make_lock (dirfd, error) && publish_config (dirfd, config, error);
+}
+
+/* Makes PATH and its parents; opens it. -1 on error. */
+static int
+make_top (const char *path, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  if (g_mkdir_with_parents (parent, geteuid () == 0 ? 0755 : 0700) < 0
+      || (mkdir (path, 0700) < 0 && errno != EEXIST)) {
+    vtree_error_set_errno (error, errno, "make the directory");
+    return -1;
+  }
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    vtree_error_set_errno (error, errno, "open the directory");
+  return fd;
+}
+
+static bool
+init (const char *path, const VtreeRepoOptions *options, GError **error)
+{
+  g_auto (VtreeFd) fd = make_top (path, error);
+  if (fd < 0)
+    return false;
+  if (flock (fd, LOCK_EX | LOCK_NB) < 0)
+    return vtree_error_set (error, VTREE_ERROR_BUSY,
+                            "another init is at work in the directory");
+  if (!check_room (fd, error) || !fill (fd, options, error))
+    return false;
+  /* The names made above, and the directory's own name, outlive a power cut. */
+  return syncfs (fd) == 0 || vtree_error_set_errno (error, errno, "sync");
+}
+
+bool
+vtree_repo_init (const char *path, const VtreeRepoOptions *options, GError **error)
+{
+  if (init (path, options, error))
+    return true;
+  g_autofree char *escaped = vtree_error_escape (path, -1);
+  g_prefix_error (error, "make a repository in %s: ", escaped);
+  return false;
+}
+
+/* --- opening ---------------------------------------------------------------------- */
+
+static VtreeRepoConfig *
+load_config (int dirfd, GError **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  if (!vtree_beneath_load (dirfd, VTREE_REPO_CONFIG_NAME, VTREE_REPO_CONFIG_MAX, &bytes,
+                           error))
+    return NULL;
+  if (bytes == NULL) {
+    vtree_error_set (error, VTREE_ERROR_MISSING,
+                     "not a repository (no file 'config'); 'vtree init' makes one");
+    return NULL;
+  }
+  return vtree_repo_config_parse (bytes, error);
+}
+
+static bool
+check_layout (int dirfd, GError **error)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (directories); i++) {
+    struct stat st = { 0 };
+    if (fstatat (dirfd, directories[i], &st, AT_SYMLINK_NOFOLLOW) < 0
+        && errno != ENOENT)
+      return set_error (error, errno, "stat", directories[i]);
+    if (!S_ISDIR (st.st_mode))
+      return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                              "not a whole repository: no directory '%s'",
+                              directories[i]);
+  }
+  return true;
+}
+
+static int
+open_top (const char *path, GError **error)
+{
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0)
+    return fd;
+  if (errno == ENOENT)
+    vtree_error_set (error, VTREE_ERROR_MISSING,
+                     "no such directory; 'vtree init' makes a repository");
+  else
+    vtree_error_set_errno (error, errno, "open the directory");
+  return -1;
+}
+
+static VtreeRepo *
+open_repo (const char *path, GError **error)
+{
+  g_auto (VtreeFd) fd = open_top (path, error);
+  if (fd < 0)
+    return NULL;
+  g_autoptr (VtreeRepoConfig) config = load_config (fd, error);
+  if (config == NULL || !check_layout (fd, error))
+    return NULL;
+  VtreeRepo *repo = g_new0 (VtreeRepo, 1);
+  repo->path = g_strdup (path);
+  repo->dirfd = vtree_fd_steal (&fd);
+  repo->config = g_steal_pointer (&config);
+  vtree_repo_config_options (repo->config, &repo->options);
+  return repo;
+}
+
+VtreeRepo *
+vtree_repo_open (const char *path, GError **error)
+{
+  VtreeRepo *repo = open_repo (path, error);
+  if (repo == NULL) {
+    g_autofree char *escaped = vtree_error_escape (path, -1);
+    g_prefix_error (error, "open repository %s: ", escaped);
+  }
+  return repo;
+}
+
+void
+vtree_repo_free (VtreeRepo *repo)
+{
+  if (repo == NULL)
+    return;
+  vtree_repo_config_free (repo->config);
+  vtree_fd_close (repo->dirfd);
+  g_free (repo->path);
+  g_free (repo);
+}
+
+const char *
+vtree_repo_path (const VtreeRepo *repo)
+{
+  return repo->path;
+}
+
+int
+vtree_repo_dirfd (const VtreeRepo *repo)
+{
+  return repo->dirfd;
+}
+
+const VtreeRepoOptions *
+vtree_repo_options (const VtreeRepo *repo)
+{
+  return &repo->options;
+}
+
+/* --- locking ---------------------------------------------------------------------- */
+
+/* flock(2) knows no timeout, and an alarm would be the whole process's: poll. */
+static bool
+wait_for_lock (int fd, int operation, int wait, GError **error)
+{
+  gint64 end = g_get_monotonic_time () + (gint64) wait * G_USEC_PER_SEC;
+  int how = wait < 0 ? operation : operation | LOCK_NB;
+  while (flock (fd, how) < 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return vtree_error_set_errno (error, errno, "lock");
+    if (errno == EWOULDBLOCK && g_get_monotonic_time () >= end)
+      return vtree_error_set (error, VTREE_ERROR_BUSY,
+                              "somebody else is at work in it (waited %d s)", wait);
+    if (errno == EWOULDBLOCK)
+      g_usleep (LOCK_POLL_US);
+  }
+  return true;
+}
+
+static bool
+lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd, GError **error)
+{
+  /* Read-only is enough for either kind, and all that a reader of somebody else's
+   * repository, or of a read-only medium, can have. */
+  g_auto (VtreeFd) opened = -1;
+  if (!vtree_beneath_open_file (repo->dirfd, LOCK_NAME, &opened, NULL, error))
+    return false;
+  if (opened < 0)
+    return vtree_error_set (error, VTREE_ERROR_CORRUPT, "it has no file 'lock'");
+  int operation = kind == VTREE_REPO_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH;
+  if (!wait_for_lock (opened, operation, wait, error))
+    return false;
+  *fd = vtree_fd_steal (&opened);
+  return true;
+}
+
+bool
+vtree_repo_lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd,
+                 GError **error)
+{
+  if (lock (repo, kind, wait, fd, error))
+    return true;
+  g_autofree char *escaped = vtree_error_escape (repo->path, -1);
+  g_prefix_error (error, "lock repository %s: ", escaped);
+  return false;
+}
+
+/* --- configuration ---------------------------------------------------------------- */
+
+char *
+vtree_repo_config_get (const VtreeRepo *repo, const char *key, GError **error)
+{
+  return vtree_repo_config_value (repo->config, key, error);
+}
+
+char **
+vtree_repo_config_list (const VtreeRepo *repo, GError **error)
+{
+  (void) error;
+  return vtree_repo_config_all (repo->config);
+}
+
+static bool
+has_objects (const VtreeRepo *repo, bool *found, GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  if (!vtree_beneath_open_directory (repo->dirfd, "objects", &fd, error))
+    return false;
+  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
+  if (dir == NULL)
+    return set_error (error, fd >= 0 ? errno : ENOENT, "read directory", "objects");
+  vtree_fd_steal (&fd);
+  *found = false;
+  for (struct dirent *entry; (entry = readdir (dir)) != NULL;)
+    *found = *found || entry->d_name[0] != '.';
+  closedir (dir);
+  return true;
+}
+
+/* What depends on a key besides the file itself: objects have the digest that they are
+ * named by, and those of a repository that was private may be secrets. */
+static bool
+check_change (const VtreeRepo *repo, const char *key, const char *value, GError **error)
+{
+  g_autofree char *old = vtree_repo_config_value (repo->config, key, error);
+  if (old == NULL)
+    return false;
+  bool found;
+  bool opens = strcmp (key, "shared") == 0 && strcmp (value, "true") == 0;
+  if ((!opens && strcmp (key, "digest") != 0) || strcmp (old, value) == 0)
+    return true;
+  if (!has_objects (repo, &found, error))
+    return false;
+  if (found)
+    return vtree_error_set (
+      error, VTREE_ERROR_INVALID,
+      "configuration: %s can't become '%s' once there are objects", key, value);
+  return true;
+}
+
+static bool
+set_config (VtreeRepo *repo, const char *key, const char *value, GError **error)
+{
+  /* Nobody commits meanwhile, and nobody else's change is lost. */
+  g_auto (VtreeFd) held = -1;
+  if (!vtree_repo_lock (repo, VTREE_REPO_LOCK_EXCLUSIVE, 0, &held, error)
+      || !check_change (repo, key, value, error))
+    return false;
+  g_autoptr (VtreeRepoConfig) config = load_config (repo->dirfd, error);
+  if (config == NULL || !vtree_repo_config_change (config, key, value, error))
+    return false;
+  VtreeRepoOptions options;
+  vtree_repo_config_options (config, &options);
+  if (!publish_config (repo->dirfd, config, error))
+    return false;
+  if (fchmod (repo->dirfd, options.shared ? 0755 : 0700) < 0)
+    return vtree_error_set_errno (error, errno, "set the mode of the directory");
+  vtree_repo_config_free (repo->config);
+  repo->config = g_steal_pointer (&config);
+  repo->options = options;
+  return true;
+}
+
+bool
+vtree_repo_config_set (VtreeRepo *repo, const char *key, const char *value,
+                       GError **error)
+{
+  if (set_config (repo, key, value, error))
+    return true;
+  g_autofree char *escaped = vtree_error_escape (repo->path, -1);
+  g_prefix_error (error, "configure repository %s: ", escaped);
+  return false;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns tmp/ of a repository: making, locking and removing the directories in it.
+ * Touches nothing outside, vtree_staging_remove_tree() aside.
+ */
+#include "core/staging.h"
+
+#include "core/beneath.h"
+#include "core/error.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define ATTEMPTS 100
+/* Deeper than anything that we make; bounds the recursion (and the descriptors). */
+#define DEPTH_MAX 64
+
+static bool
+set_error (GError **error, int errnum, const char *what, const char *name)
+{
+  g_autofree char *escaped = vtree_error_escape (name, -1);
+  return vtree_error_set_errno (error, errnum, "%s %s", what, escaped);
+}
+
+static bool
+open_tmp (const VtreeRepo *repo, VtreeFd *fd, GError **error)
+{
+  if (!vtree_beneath_open_directory (vtree_repo_dirfd (repo), "tmp", fd, error))
+    return false;
+  if (*fd < 0)
+    return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                            "open tmp: the repository has no such directory");
+  return true;
+}
+
+/* Takes the lock of an open directory, and makes sure that it still has its name (a
+ * cleaner may have removed it just before). *TAKEN false: try another. */
+static bool
+lock_fresh (int fd, const char *name, bool *taken, GError **error)
+{
+  *taken = false;
+  if (flock (fd, LOCK_EX | LOCK_NB) < 0)
+    return errno == EWOULDBLOCK || errno == EINTR
+             ? true
+             : set_error (error, errno, "lock tmp directory", name);
+  struct stat st;
+  if (fstat (fd, &st) < 0)
+    return set_error (error, errno, "stat tmp directory", name);
+  *taken = st.st_nlink > 0;
+  return true;
+}
+
+/* One attempt; *FD stays -1 where somebody was in the way. */
+static bool
+try_make (int tmp_fd, const char *name, VtreeFd *fd, GError **error)
+{
+  if (mkdirat (tmp_fd, name, 0700) < 0)
+    return errno == EEXIST ? true
+                           : set_error (error, errno, "make tmp directory", name);
+  g_auto (VtreeFd) opened = -1;
+  bool taken;
+  if (!vtree_beneath_open_directory (tmp_fd, name, &opened, error))
+    return false;
+  if (opened < 0)
+    return true;
+  if (!lock_fresh (opened, name, &taken, error))
+    return false;
+  if (taken)
+    *fd = vtree_fd_steal (&opened);
+  return true;
+}
+
+bool
+vtree_staging_init (VtreeStaging *staging, const VtreeRepo *repo, GError **error)
+{
+  g_auto (VtreeFd) tmp_fd = -1;
+  if (!open_tmp (repo, &tmp_fd, error))
+    return false;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    g_auto (VtreeFd) fd = -1;
+    g_autofree char *name
+      = g_strdup_printf ("%08x%08x", g_random_int (), g_random_int ());
+    if (!try_make (tmp_fd, name, &fd, error))
+      return false;
+    if (fd < 0)
+      continue;
+    staging->tmp_fd = vtree_fd_steal (&tmp_fd);
+    staging->fd = vtree_fd_steal (&fd);
+    staging->name = g_steal_pointer (&name);
+    return true;
+  }
+  return vtree_error_set (error, VTREE_ERROR_FAILED,
+                          "make a directory in tmp: no name is free");
+}
+
+void
+vtree_staging_clear (VtreeStaging *staging)
+{
+  if (staging->name == NULL)
+    return;
+  vtree_staging_remove_tree (staging->tmp_fd, staging->name, NULL);
+  vtree_fd_close (staging->fd);
+  vtree_fd_close (staging->tmp_fd);
+  g_clear_pointer (&staging->name, g_free);
+}
+
+static bool
+is_dot (const char *name)
+{
+  return strcmp (name, ".") == 0 || strcmp (name, "..") == 0;
+}
+
+/* The names in DIRFD, NULL without an error of its own: errno tells. Read whole first,
+ * so that removing does not disturb the reading. */
+static GPtrArray *
+list_names (int dirfd)
+{
+  int fd = openat (dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
+  if (dir == NULL) {
+    vtree_fd_close (fd);
+    return NULL;
+  }
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  struct dirent *entry;
+  errno = 0;
+  while ((entry = readdir (dir)) != NULL) {
+    if (!is_dot (entry->d_name))
+      g_ptr_array_add (names, g_strdup (entry->d_name));
+    errno = 0;
+  }
+  int errnum = errno;
+  closedir (dir);
+  errno = errnum;
+  return errnum == 0 ? g_steal_pointer (&names) : NULL;
+}
+
+/* 0 or an errno. */
+static int remove_at (int dirfd, const char *name, unsigned depth);
+
+static int
+remove_contents (int fd, unsigned depth)
+{
+  g_autoptr (GPtrArray) names = list_names (fd);
+  if (names == NULL)
+    return errno;
+  for (guint i = 0; i < names->len; i++) {
+    int errnum = remove_at (fd, names->pdata[i], depth + 1);
+    if (errnum != 0)
+      return errnum;
+  }
+  return 0;
+}
+
+static int
+remove_at (int dirfd, const char *name, unsigned depth)
+{
+  if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
+    return 0;
+  if (errno != EISDIR && errno != EPERM)
+    return errno;
+  if (unlinkat (dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    return 0;
+  if (errno != ENOTEMPTY && errno != EEXIST)
+    return errno;
+  if (depth >= DEPTH_MAX)
+    return ELOOP;
+  g_auto (VtreeFd) fd
+    = openat (dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  int errnum = remove_contents (fd, depth);
+  if (errnum != 0)
+    return errnum;
+  return unlinkat (dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+bool
+vtree_staging_remove_tree (int dirfd, const char *name, GError **error)
+{
+  int errnum = remove_at (dirfd, name, 0);
+  return errnum == 0 || set_error (error, errnum, "remove", name);
+}
+
+static bool
+is_foreign (int errnum)
+{
+  return errnum == EACCES || errnum == EPERM;
+}
+
+/* Whether NAME of tmp/ is held by a living process. *FD keeps the lock of what is not,
+ * so that nobody else takes it for theirs meanwhile. */
+static bool
+is_alive (int tmp_fd, const char *name, VtreeFd *fd)
+{
+  *fd = openat (tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  return *fd >= 0 && flock (*fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+static bool
+clean_one (int tmp_fd, const char *name, bool dry_run, uint64_t *removed,
+           GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  if (is_alive (tmp_fd, name, &fd))
+    return true;
+  int errnum = dry_run ? 0 : remove_at (tmp_fd, name, 0);
+  if (is_foreign (errnum))
+    return true;
+  if (errnum != 0)
+    return set_error (error, errnum, "remove from tmp", name);
+  *removed += 1;
+  return true;
+}
+
+bool
+vtree_staging_clean (const VtreeRepo *repo, bool dry_run, uint64_t *removed,
+                     GError **error)
+{
+  g_auto (VtreeFd) tmp_fd = -1;
+  if (!open_tmp (repo, &tmp_fd, error))
+    return false;
+  g_autoptr (GPtrArray) names = list_names (tmp_fd);
+  if (names == NULL)
+    return set_error (error, errno, "read directory", "tmp");
+  uint64_t count = 0;
+  for (guint i = 0; i < names->len; i++)
+    if (!clean_one (tmp_fd, names->pdata[i], dry_run, &count, error))
+      return false;
+  if (removed != NULL)
+    *removed = count;
+  return true;
+}
