@@ -10,11 +10,8 @@ import source
 
 SYMBOL = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+ (?:\.hidden )?(\S+)$")
 MEMBER = re.compile(r"^(\S+)\.o:\s+file format")
-# Statics of functions that are written once, under g_once_init_enter(), with the reason
-# in the file. (G_DEFINE_QUARK's `q` is of that kind.)
-WRITTEN_ONCE = {
-    "hash.c": {"sha256", "sha512", "done"},
-}
+# G_DEFINE_QUARK keeps its quark in a static `q`.
+QUARK = re.compile(r"^q\.\d+$")
 
 
 def check_symbol(member, flags, section, name):
@@ -22,7 +19,7 @@ def check_symbol(member, flags, section, name):
         return f"{name} is visible and does not begin with vtree_"
     is_object = flags[6] == "O"
     if is_object and re.match(r"\.(data|bss)(?!\.rel\.ro)|\*COM\*", section) \
-            and name.split(".")[0] not in WRITTEN_ONCE.get(member, set()) | {"q"}:
+            and not QUARK.match(name):
         return f"{member}: {name} is mutable state ({section})"
     return None
 
