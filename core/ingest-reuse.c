@@ -57,6 +57,7 @@ expect (const Expected *expected, size_t size, uint64_t offset, const uint8_t **
     *bytes = expected->data + offset;
     return true;
   }
+  g_assert (expected->buffer != NULL);
   *bytes = expected->buffer;
   if (!vtree_fd_pread (expected->fd, expected->buffer, size, offset, &got, error))
     return false;

@@ -184,7 +184,7 @@ vtree_repo_config_options (const VtreeRepoConfig *config, VtreeRepoOptions *opti
   g_autofree char *shared = vtree_repo_config_value (config, "shared", NULL);
   bool known = vtree_digest_alg_parse (digest, &options->digest)
                && vtree_verity_policy_parse (verity, &options->verity);
-  g_assert (known);
+  g_assert (known && shared != NULL);
   options->shared = strcmp (shared, "true") == 0;
 }
 
