@@ -184,6 +184,22 @@ vtree_store_open_object (const VtreeStore *store, const VtreeObjectSpec *spec,
   return object;
 }
 
+bool
+vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *found,
+                  uint64_t *size, GError **error)
+{
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
+  if (!vtree_store_locate (store, digest, false, &located, error)) {
+    char text[VTREE_DIGEST_TEXT_MAX];
+    g_prefix_error (error, "find object %s: ", vtree_digest_format (digest, text));
+    return false;
+  }
+  *found = located.fd >= 0;
+  if (*found)
+    *size = located.size;
+  return true;
+}
+
 /* --- listing ---------------------------------------------------------------------- */
 
 typedef struct {

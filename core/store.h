@@ -23,6 +23,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStore, vtree_store_free)
 VtreeObject *vtree_store_open_object (const VtreeStore *store,
                                       const VtreeObjectSpec *spec, GError **error);
 
+/* Whether the store has what claims to be DIGEST, and how long that is, in bytes.
+ * Nothing is verified: opening it with this size does that. */
+bool vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *found,
+                       uint64_t *size, GError **error);
+
 /* Calls EACH for every loose object name in the store, in no order; a false from it
  * stops. SIZE is the file's. Files whose name is no digest are passed over. */
 typedef bool (*VtreeStoreEach) (void *context, const VtreeDigest *digest, uint64_t size,

@@ -2,12 +2,20 @@
 /*
  * Which keys are trusted, for which refs, and which are revoked.
  *
- * keys.d: PEM files; one that stands in a subdirectory (a/b/key.pem) may sign only refs
- * under that prefix ("a/b", "a/b/c", never "a/bc"). revoked.d: PEM files, or files
- * named by a key id; a revocation in any of the directories beats every trusted key.
- * Every directory and file must belong to root or this user and be writable by no one
- * else, otherwise loading fails: a trust store that can't be read whole is no trust
- * store.
+ * keys.d: files NAME.pem, one public key each; one that stands in a subdirectory
+ * (a/b/key.pem) may sign only refs under that prefix ("a/b", "a/b/c", never "a/bc"). The
+ * same key in several files may sign what any of them allows. Files with other names are
+ * ignored (editors' backups, a README).
+ *
+ * revoked.d: files NAME.pem, or files named by a key id (64 hexadecimal digits, contents
+ * ignored), at any depth: a revocation is for every ref, in any of the directories, and
+ * beats every trusted key. A file of another name is an error, because a revocation must
+ * not be overlooked; names that end in "~" are backups.
+ *
+ * In both, names that begin with a dot are ignored, and symlinks inside are an error (the
+ * directories themselves may be symlinks). Every directory and file that counts must
+ * belong to root or this user and be writable by no one else. Otherwise loading fails: a
+ * trust store that can't be read whole is no trust store.
  */
 #pragma once
 
@@ -16,16 +24,21 @@
 
 typedef struct VtreeTrust VtreeTrust;
 
+/* One file of keys.d, or a revocation of a key that no file of keys.d has (then path is
+ * the revocation's). */
 typedef struct {
   VtreeKeyId id;
-  const char *path;   /* file it came from */
-  const char *name;   /* file name without ".pem" */
-  const char *prefix; /* "" for any ref */
+  const char *path;       /* file it came from */
+  const char *name;       /* file name without ".pem" */
+  const char *prefix;     /* "" for any ref */
+  const char *revoked_by; /* path of the revocation; NULL if it is not revoked */
   bool revoked;
 } VtreeTrustKey;
 
-/* Reads all directories of PATHS. KEY_FILE (may be NULL) replaces the keys.d
- * directories, never the revocations. */
+/* Reads all directories of PATHS. KEY_FILE (may be NULL), one PEM public key for any ref,
+ * replaces the keys.d directories, never the revocations; it may be a symlink, and its
+ * owner and mode are checked as theirs. Errors: VTREE_ERROR_UNTRUSTED,
+ * VTREE_ERROR_MISSING and VTREE_ERROR_INVALID (KEY_FILE), VTREE_ERRNO_ERROR. */
 VtreeTrust *vtree_trust_load (const VtreePaths *paths, const char *key_file,
                               GError **error);
 void vtree_trust_free (VtreeTrust *trust);

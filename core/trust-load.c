@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns reading keys.d and revoked.d, with the check that nobody else can write there.
+ * Decides about no signature: see trust.c.
+ */
+#include "core/directory.h"
+#include "core/fd.h"
+#include "core/trust-store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Deeper than any ref has components; bounds the recursion. */
+#define DEPTH_MAX 100
+
+typedef struct {
+  int dirfd;
+  char *path;   /* of the directory, for messages */
+  char *prefix; /* of the refs, for keys.d */
+  unsigned depth;
+  bool revoked; /* it is revoked.d */
+} Place;
+
+static void
+place_clear (Place *place)
+{
+  vtree_fd_close (place->dirfd);
+  g_free (place->path);
+  g_free (place->prefix);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear)
+
+static void
+entry_free (gpointer data)
+{
+  VtreeTrustEntry *entry = data;
+  g_free (entry->path);
+  g_free (entry->name);
+  g_free (entry->prefix);
+  vtree_public_key_free (entry->public);
+  g_free (entry);
+}
+
+static void
+revocation_clear (gpointer data)
+{
+  g_free (((VtreeTrustRevocation *) data)->path);
+}
+
+void
+vtree_trust_free (VtreeTrust *trust)
+{
+  if (trust == NULL)
+    return;
+  g_ptr_array_unref (trust->entries);
+  g_array_unref (trust->revocations);
+  g_free (trust);
+}
+
+static char *
+dup_key_name (const char *path)
+{
+  g_autofree char *base = g_path_get_basename (path);
+  if (g_str_has_suffix (base, ".pem"))
+    base[strlen (base) - strlen (".pem")] = '\0';
+  return g_steal_pointer (&base);
+}
+
+/* Takes PUBLIC (may be NULL). */
+static void
+add_entry (VtreeTrust *trust, const VtreeKeyId *id, const char *path,
+           const char *prefix, VtreePublicKey *public)
+{
+  VtreeTrustEntry *entry = g_new0 (VtreeTrustEntry, 1);
+  entry->path = g_strdup (path);
+  entry->name = dup_key_name (path);
+  entry->prefix = g_strdup (prefix);
+  entry->public = public;
+  entry->key = (VtreeTrustKey){
+    .id = *id,
+    .path = entry->path,
+    .name = entry->name,
+    .prefix = entry->prefix,
+  };
+  g_ptr_array_add (trust->entries, entry);
+}
+
+static void
+add_revocation (VtreeTrust *trust, const VtreeKeyId *id, const char *path)
+{
+  VtreeTrustRevocation revocation = { *id, g_strdup (path) };
+  g_array_append_val (trust->revocations, revocation);
+}
+
+static bool
+set_place_error (GError **error, const char *path, const char *fault)
+{
+  g_autofree char *name = vtree_error_escape (path, -1);
+  return vtree_error_set (error, VTREE_ERROR_UNTRUSTED, "%s: %s", name, fault);
+}
+
+/* Opens a regular file that nobody else can write; -1 on error. */
+static int
+open_checked (int dirfd, const char *name, int flags, const char *path, GError **error)
+{
+  g_auto (VtreeFd) fd
+    = openat (dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+  g_autofree char *escaped = vtree_error_escape (path, -1);
+  if (fd < 0 && errno == ENOENT) {
+    vtree_error_set (error, VTREE_ERROR_MISSING,
+                     "open key file %s: there is no such file", escaped);
+    return -1;
+  }
+  struct stat st;
+  if (fd < 0 || fstat (fd, &st) < 0) {
+    vtree_error_set_errno (error, errno, "open key file %s", escaped);
+    return -1;
+  }
+  if (!S_ISREG (st.st_mode)) {
+    set_place_error (error, path, "not a regular file");
+    return -1;
+  }
+  return vtree_paths_check_owner (fd, path, error) ? vtree_fd_steal (&fd) : -1;
+}
+
+static VtreePublicKey *
+load_public (int fd, const char *path, GError **error)
+{
+  g_autofree char *name = vtree_error_escape (path, -1);
+  g_autoptr (GBytes) pem = vtree_fd_load (fd, VTREE_KEY_FILE_MAX, error);
+  VtreePublicKey *key = NULL;
+  if (pem != NULL)
+    key = vtree_public_key_new_from_pem (g_bytes_get_data (pem, NULL),
+                                         g_bytes_get_size (pem), error);
+  if (key == NULL)
+    g_prefix_error (error, "key file %s: ", name);
+  return key;
+}
+
+/* In the directories, a key that can't be read is not the caller's mistake but a store
+ * that can't be relied on. */
+static VtreePublicKey *
+load_stored (const Place *place, const char *name, const char *path, GError **error)
+{
+  g_auto (VtreeFd) fd = open_checked (place->dirfd, name, O_NOFOLLOW, path, error);
+  if (fd < 0)
+    return NULL;
+  g_autoptr (GError) fault = NULL;
+  VtreePublicKey *key = load_public (fd, path, &fault);
+  if (key == NULL)
+    vtree_error_set (error, VTREE_ERROR_UNTRUSTED, "%s; repair or remove it",
+                     fault->message);
+  return key;
+}
+
+static bool
+add_pem (VtreeTrust *trust, const Place *place, const char *name, const char *path,
+         GError **error)
+{
+  VtreePublicKey *key = load_stored (place, name, path, error);
+  if (key == NULL)
+    return false;
+  VtreeKeyId id = *vtree_public_key_id (key);
+  if (!place->revoked) {
+    add_entry (trust, &id, path, place->prefix, key);
+    return true;
+  }
+  vtree_public_key_free (key);
+  add_revocation (trust, &id, path);
+  return true;
+}
+
+/* A file of revoked.d that is no PEM file. */
+static bool
+add_named_revocation (VtreeTrust *trust, const Place *place, const char *name,
+                      const char *path, GError **error)
+{
+  VtreeKeyId id;
+  if (g_str_has_suffix (name, "~"))
+    return true;
+  if (!vtree_key_id_parse (name, &id))
+    return set_place_error (error, path,
+                            "neither a .pem file nor named by a key id, and a "
+                            "revocation must not be overlooked; rename or remove it");
+  g_auto (VtreeFd) fd = open_checked (place->dirfd, name, O_NOFOLLOW, path, error);
+  if (fd < 0)
+    return false;
+  add_revocation (trust, &id, path);
+  return true;
+}
+
+static bool read_place (VtreeTrust *trust, const Place *place, GError **error);
+
+static bool
+read_subdirectory (VtreeTrust *trust, const Place *place, const char *name,
+                   GError **error)
+{
+  g_auto (Place) below = {
+    .dirfd = openat (place->dirfd, name,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK),
+    .path = g_build_filename (place->path, name, NULL),
+    .prefix = *place->prefix != '\0' ? g_strdup_printf ("%s/%s", place->prefix, name)
+                                     : g_strdup (name),
+    .depth = place->depth + 1,
+    .revoked = place->revoked,
+  };
+  g_autofree char *escaped = vtree_error_escape (below.path, -1);
+  if (below.dirfd < 0)
+    return vtree_error_set_errno (error, errno, "open key directory %s", escaped);
+  if (below.depth > DEPTH_MAX)
+    return set_place_error (error, below.path, "more than 100 directories deep");
+  return vtree_paths_check_owner (below.dirfd, below.path, error)
+         && read_place (trust, &below, error);
+}
+
+static bool
+read_one (VtreeTrust *trust, const Place *place, const char *name, GError **error)
+{
+  g_autofree char *path = g_build_filename (place->path, name, NULL);
+  struct stat st;
+  if (fstatat (place->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    g_autofree char *escaped = vtree_error_escape (path, -1);
+    return vtree_error_set_errno (error, errno, "read key directory: %s", escaped);
+  }
+  if (S_ISLNK (st.st_mode))
+    return set_place_error (error, path,
+                            "a symlink, which is not followed here; put a copy of the "
+                            "key in its place");
+  if (S_ISDIR (st.st_mode))
+    return read_subdirectory (trust, place, name, error);
+  if (g_str_has_suffix (name, ".pem"))
+    return add_pem (trust, place, name, path, error);
+  return !place->revoked || add_named_revocation (trust, place, name, path, error);
+}
+
+static bool
+read_place (VtreeTrust *trust, const Place *place, GError **error)
+{
+  g_autoptr (GPtrArray) names = vtree_directory_list (place->dirfd, error);
+  if (names == NULL) {
+    g_autofree char *escaped = vtree_error_escape (place->path, -1);
+    g_prefix_error (error, "key directory %s: ", escaped);
+    return false;
+  }
+  for (size_t i = 0; i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    if (name[0] != '.' && !read_one (trust, place, name, error))
+      return false;
+  }
+  return true;
+}
+
+/* Every directory of the NULL-terminated DIRS that exists. */
+static bool
+read_all (VtreeTrust *trust, const char *const *dirs, bool revoked, GError **error)
+{
+  for (; *dirs != NULL; dirs++) {
+    bool missing;
+    g_auto (Place) place = {
+      .dirfd = vtree_paths_open_directory (*dirs, false, &missing, error),
+      .path = g_strdup (*dirs),
+      .prefix = g_strdup (""),
+      .revoked = revoked,
+    };
+    if (place.dirfd < 0 && missing)
+      continue;
+    if (place.dirfd < 0 || !read_place (trust, &place, error))
+      return false;
+  }
+  return true;
+}
+
+static bool
+read_key_file (VtreeTrust *trust, const char *path, GError **error)
+{
+  g_auto (VtreeFd) fd = open_checked (AT_FDCWD, path, 0, path, error);
+  if (fd < 0)
+    return false;
+  VtreePublicKey *key = load_public (fd, path, error);
+  if (key == NULL)
+    return false;
+  add_entry (trust, vtree_public_key_id (key), path, "", key);
+  return true;
+}
+
+static bool
+has_entry (const VtreeTrust *trust, const VtreeKeyId *id)
+{
+  for (size_t i = 0; i < trust->entries->len; i++) {
+    const VtreeTrustEntry *entry = g_ptr_array_index (trust->entries, i);
+    if (vtree_key_id_equal (&entry->key.id, id))
+      return true;
+  }
+  return false;
+}
+
+static void
+apply_revocation (VtreeTrust *trust, const VtreeTrustRevocation *revocation)
+{
+  if (!has_entry (trust, &revocation->id))
+    add_entry (trust, &revocation->id, revocation->path, "", NULL);
+  for (size_t i = 0; i < trust->entries->len; i++) {
+    VtreeTrustEntry *entry = g_ptr_array_index (trust->entries, i);
+    if (!vtree_key_id_equal (&entry->key.id, &revocation->id))
+      continue;
+    entry->key.revoked_by = revocation->path;
+    entry->key.revoked = true;
+  }
+}
+
+VtreeTrust *
+vtree_trust_load (const VtreePaths *paths, const char *key_file, GError **error)
+{
+  g_autoptr (VtreeTrust) trust = g_new0 (VtreeTrust, 1);
+  trust->entries = g_ptr_array_new_with_free_func (entry_free);
+  trust->revocations = g_array_new (FALSE, FALSE, sizeof (VtreeTrustRevocation));
+  g_array_set_clear_func (trust->revocations, revocation_clear);
+  bool ok = key_file != NULL
+              ? read_key_file (trust, key_file, error)
+              : read_all (trust, vtree_paths_all_keys (paths), false, error);
+  if (!ok || !read_all (trust, vtree_paths_all_revoked (paths), true, error)) {
+    g_prefix_error (error, "load trusted keys: ");
+    return NULL;
+  }
+  for (guint i = 0; i < trust->revocations->len; i++)
+    apply_revocation (trust,
+                      &g_array_index (trust->revocations, VtreeTrustRevocation, i));
+  return g_steal_pointer (&trust);
+}
