@@ -82,7 +82,7 @@ check_value (size_t index, const char *value, VtreeErrorCode code, GError **erro
 static char *
 value_of (const VtreeRepoConfig *config, size_t index)
 {
-  char *value = g_key_file_get_string (config->file, GROUP, keys[index].key, NULL);
+  char *value = g_key_file_get_value (config->file, GROUP, keys[index].key, NULL);
   return value != NULL ? value : g_strdup (keys[index].fallback);
 }
 
@@ -113,7 +113,7 @@ static bool
 check_version (const VtreeRepoConfig *config, GError **error)
 {
   guint64 version;
-  g_autofree char *text = g_key_file_get_string (config->file, GROUP, "version", NULL);
+  g_autofree char *text = g_key_file_get_value (config->file, GROUP, "version", NULL);
   if (text == NULL
       || !g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT32, &version, NULL))
     return vtree_error_set (error, VTREE_ERROR_CORRUPT,
@@ -124,7 +124,7 @@ check_version (const VtreeRepoConfig *config, GError **error)
                             "%" G_GUINT64_FORMAT ", this program knows %d",
                             version, VTREE_REPO_VERSION);
   g_autofree char *features
-    = g_key_file_get_string (config->file, GROUP, "features", NULL);
+    = g_key_file_get_value (config->file, GROUP, "features", NULL);
   if (features == NULL || *features == '\0')
     return true;
   g_autofree char *escaped = vtree_error_escape (features, -1);

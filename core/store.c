@@ -155,33 +155,31 @@ vtree_store_locate (const VtreeStore *store, const VtreeDigest *digest,
   return true;
 }
 
-static VtreeObject *
-open_object (const VtreeStore *store, const VtreeObjectSpec *spec, GError **error)
+static bool
+locate_or_fail (const VtreeStore *store, const VtreeObjectSpec *spec,
+                VtreeLocated *located, GError **error)
 {
-  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
-  /* Only the daemon's own verification needs one. */
+  /* Only the daemon's own verification needs a Merkle file. */
   bool with_merkle = spec->policy == VTREE_VERITY_AUTO;
-  if (!vtree_store_locate (store, &spec->digest, with_merkle, &located, error))
-    return NULL;
-  if (located.fd < 0) {
-    vtree_error_set (error, VTREE_ERROR_MISSING, "not in the store %s", store->path);
-    return NULL;
-  }
-  return vtree_object_new_take (vtree_fd_steal (&located.fd),
-                                vtree_fd_steal (&located.merkle_fd), spec, error);
+  char text[VTREE_DIGEST_TEXT_MAX];
+  bool ok = vtree_store_locate (store, &spec->digest, with_merkle, located, error);
+  if (ok && located->fd < 0)
+    ok = vtree_error_set (error, VTREE_ERROR_MISSING, "not in the store %s",
+                          store->path);
+  if (!ok)
+    g_prefix_error (error, "object %s: ", vtree_digest_format (&spec->digest, text));
+  return ok;
 }
 
 VtreeObject *
 vtree_store_open_object (const VtreeStore *store, const VtreeObjectSpec *spec,
                          GError **error)
 {
-  VtreeObject *object = open_object (store, spec, error);
-  if (object == NULL) {
-    char text[VTREE_DIGEST_TEXT_MAX];
-    g_prefix_error (error,
-                    "open object %s: ", vtree_digest_format (&spec->digest, text));
-  }
-  return object;
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
+  if (!locate_or_fail (store, spec, &located, error))
+    return NULL;
+  return vtree_object_new_take (vtree_fd_steal (&located.fd),
+                                vtree_fd_steal (&located.merkle_fd), spec, error);
 }
 
 bool
