@@ -45,15 +45,19 @@ bool vtree_builder_link (VtreeBuilder *builder, VtreeNode *parent, const char *n
 /* Replaces attributes; the type can't change. */
 bool vtree_node_set_attributes (VtreeNode *node, const VtreeNodeAttributes *attributes,
                                 GError **error);
-/* Regular files: digest and size of the contents; SIZE 0 means empty (DIGEST
- * unused). */
+/* Regular files: digest and size of the contents; SIZE 0 means empty (DIGEST unused). A
+ * digest of another algorithm than the builder's, or a size over 2^63 - 1, is found at
+ * _finish. */
 void vtree_node_set_content (VtreeNode *node, const VtreeDigest *digest, uint64_t size);
-/* Symlinks: 1..4095 bytes. */
+/* Symlinks: 1..4095 bytes. Their permission bits are always 0777, whatever was given.
+ * */
 bool vtree_node_set_target (VtreeNode *node, const char *target, GError **error);
-/* Adds one xattr (any order; a duplicate name is an error). */
+/* Adds one xattr, in any order. Errors: VTREE_ERROR_INVALID (name twice),
+ * VTREE_ERROR_LIMIT (name, value, list or set too long, see doc/formats.md). */
 bool vtree_node_add_xattr (VtreeBuilder *builder, VtreeNode *node, const char *name,
                            const void *value, size_t size, GError **error);
 
-/* The manifest. Errors: VTREE_ERROR_INVALID (duplicate names, symlink without target),
- * VTREE_ERROR_LIMIT (more than 2^32 - 2 inodes, entries, heap bytes). */
+/* The manifest. Errors: VTREE_ERROR_INVALID (duplicate names, symlink without target,
+ * invalid contents, one digest with two sizes), VTREE_ERROR_LIMIT (more than 2^32 - 2
+ * inodes, 2^32 - 1 entries or heap bytes), ENOMEM. The tree stays as it was. */
 GBytes *vtree_builder_finish (VtreeBuilder *builder, GError **error);

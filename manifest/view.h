@@ -80,7 +80,8 @@ VtreePages *vtree_view_peek_pages (VtreeView *view);
 bool vtree_view_inode (VtreeView *view, uint32_t index, VtreeInode *inode,
                        GError **error);
 
-/* INODE must be a directory (else VTREE_ERROR_INVALID). */
+/* INODE must be a directory (else VTREE_ERROR_INVALID). Its parent's index is smaller
+ * than its own (the root's is 0), so that a walk upwards ends. */
 bool vtree_view_directory (VtreeView *view, const VtreeInode *inode,
                            VtreeDirectory *directory, GError **error);
 
@@ -91,6 +92,12 @@ bool vtree_view_entry (VtreeView *view, const VtreeDirectory *directory, uint32_
 /* Binary search. *FOUND tells; INODE is the entry's inode number. */
 bool vtree_view_lookup (VtreeView *view, const VtreeDirectory *directory,
                         VtreeSpan name, bool *found, uint32_t *inode, GError **error);
+
+/* vtree_view_inode() for what an entry of DIRECTORY names: beyond that, a directory
+ * must name this one as its parent. Whoever descends through here, and no other way,
+ * meets neither a cycle nor a directory in two places. */
+bool vtree_view_child (VtreeView *view, const VtreeDirectory *directory, uint32_t index,
+                       VtreeInode *inode, GError **error);
 
 /* Symlink's target, 1..4095 bytes, no NUL; not NUL-terminated. */
 bool vtree_view_target (VtreeView *view, const VtreeInode *inode, VtreeSpan *target,
@@ -104,7 +111,7 @@ bool vtree_view_object (VtreeView *view, uint32_t index, VtreeDigest *digest,
  * caller frees with g_array_unref; empty array for none. */
 GArray *vtree_view_xattrs (VtreeView *view, const VtreeInode *inode, GError **error);
 
-/* One xattr by its full name. */
+/* One xattr by its full name; *VALUE is set where it was found. */
 bool vtree_view_xattr (VtreeView *view, const VtreeInode *inode, VtreeSpan name,
                        bool *found, VtreeSpan *value, GError **error);
 
