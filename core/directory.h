@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-/* The names in the directory that FD is open on (char *, freed with the array), sorted by
- * bytes, without "." and "..". FD stays open, its offset untouched. NULL with
+/* The names in the directory that FD is open on (char *, freed with the array), sorted
+ * by bytes, without "." and "..". FD stays open, its offset untouched. NULL with
  * VTREE_ERRNO_ERROR. */
 GPtrArray *vtree_directory_list (int fd, GError **error);

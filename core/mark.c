@@ -105,7 +105,8 @@ vtree_mark_load (const VtreePaths *paths, const char *ref, bool *found, VtreeMar
   return true;
 }
 
-/* Makes the ref's directory; a new one has to outlive a power cut with what is in it. */
+/* Makes the ref's directory; a new one has to outlive a power cut with what is in
+ * it. */
 static bool
 make_directory (int dirfd, const char *ref, GError **error)
 {

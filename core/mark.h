@@ -5,9 +5,9 @@
  * clock that is set back makes nothing fresh again. The time is kept for each ref, not
  * once for all: a publisher whose clock is wrong can spoil only what it may sign.
  *
- * File marks/<ref>/head, written in one way only:
- * "vtree-mark 1\nversion: N\nmanifest: sha256:…\ncreated: SECONDS\n". The directory marks/
- * is flocked while anything below it changes.
+ * File marks/<ref>/head, written in one way only: "vtree-mark 1\nversion: N\nmanifest:
+ * sha256:…\ncreated: SECONDS\n". The directory marks/ is flocked while anything below
+ * it changes.
  */
 #pragma once
 
@@ -24,9 +24,10 @@ typedef struct {
  * "none". REF is a checked name. */
 bool vtree_mark_load (const VtreePaths *paths, const char *ref, bool *found,
                       VtreeMark *mark, GError **error);
-/* Raises the mark to MARK; leaves a larger version alone, and raises its time by itself;
- * synced when it returns. Concurrent raises never lower it. VTREE_ERROR_ROLLBACK if the
- * mark has the same version with another manifest, VTREE_ERROR_BUSY. */
+/* Raises the mark to MARK; leaves a larger version alone, and raises its time by
+ * itself; synced when it returns. Concurrent raises never lower it.
+ * VTREE_ERROR_ROLLBACK if the mark has the same version with another manifest,
+ * VTREE_ERROR_BUSY. */
 bool vtree_mark_raise (const VtreePaths *paths, const char *ref, const VtreeMark *mark,
                        GError **error);
 /* Removes the mark (mark reset), its time too; synced. None is no error. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the decision whether a signature counts. Finding the keys is trust-load.c's; what
- * the signed bytes say is not looked at here.
+ * Owns the decision whether a signature counts. Finding the keys is trust-load.c's;
+ * what the signed bytes say is not looked at here.
  */
 #include "core/trust.h"
 

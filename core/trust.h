@@ -3,19 +3,19 @@
  * Which keys are trusted, for which refs, and which are revoked.
  *
  * keys.d: files NAME.pem, one public key each; one that stands in a subdirectory
- * (a/b/key.pem) may sign only refs under that prefix ("a/b", "a/b/c", never "a/bc"). The
- * same key in several files may sign what any of them allows. Files with other names are
- * ignored (editors' backups, a README).
+ * (a/b/key.pem) may sign only refs under that prefix ("a/b", "a/b/c", never "a/bc").
+ * The same key in several files may sign what any of them allows. Files with other
+ * names are ignored (editors' backups, a README).
  *
- * revoked.d: files NAME.pem, or files named by a key id (64 hexadecimal digits, contents
- * ignored), at any depth: a revocation is for every ref, in any of the directories, and
- * beats every trusted key. A file of another name is an error, because a revocation must
- * not be overlooked; names that end in "~" are backups.
+ * revoked.d: files NAME.pem, or files named by a key id (64 hexadecimal digits,
+ * contents ignored), at any depth: a revocation is for every ref, in any of the
+ * directories, and beats every trusted key. A file of another name is an error, because
+ * a revocation must not be overlooked; names that end in "~" are backups.
  *
- * In both, names that begin with a dot are ignored, and symlinks inside are an error (the
- * directories themselves may be symlinks). Every directory and file that counts must
- * belong to root or this user and be writable by no one else. Otherwise loading fails: a
- * trust store that can't be read whole is no trust store.
+ * In both, names that begin with a dot are ignored, and symlinks inside are an error
+ * (the directories themselves may be symlinks). Every directory and file that counts
+ * must belong to root or this user and be writable by no one else. Otherwise loading
+ * fails: a trust store that can't be read whole is no trust store.
  */
 #pragma once
 
@@ -35,9 +35,9 @@ typedef struct {
   bool revoked;
 } VtreeTrustKey;
 
-/* Reads all directories of PATHS. KEY_FILE (may be NULL), one PEM public key for any ref,
- * replaces the keys.d directories, never the revocations; it may be a symlink, and its
- * owner and mode are checked as theirs. Errors: VTREE_ERROR_UNTRUSTED,
+/* Reads all directories of PATHS. KEY_FILE (may be NULL), one PEM public key for any
+ * ref, replaces the keys.d directories, never the revocations; it may be a symlink, and
+ * its owner and mode are checked as theirs. Errors: VTREE_ERROR_UNTRUSTED,
  * VTREE_ERROR_MISSING and VTREE_ERROR_INVALID (KEY_FILE), VTREE_ERRNO_ERROR. */
 VtreeTrust *vtree_trust_load (const VtreePaths *paths, const char *key_file,
                               GError **error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the refs/ directory of a repository: one directory a ref, in it statements,
- * signatures and head. Everything there is untrusted: opened beneath the repository, and
- * of the exact form or CORRUPT. Judges no signature: see resolve.c.
+ * signatures and head. Everything there is untrusted: opened beneath the repository,
+ * and of the exact form or CORRUPT. Judges no signature: see resolve.c.
  */
 #include "core/beneath.h"
 #include "core/directory.h"
@@ -239,7 +239,8 @@ vtree_refs_load (const VtreeRepo *repo, const char *name, uint64_t version,
 
 /* --- writing ---------------------------------------------------------------------- */
 
-/* Whatever the umask says: who may enter the repository is its top directory's affair. */
+/* Whatever the umask says: who may enter the repository is its top directory's
+ * affair. */
 static bool
 make_component (int parent, const char *name, VtreeFd *fd, GError **error)
 {

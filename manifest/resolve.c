@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the decision whether a release is accepted, and the order of the checks that make
- * it. Keys are trust.c's, marks mark.c's; the manifest itself is opened in resolved.c.
+ * Owns the decision whether a release is accepted, and the order of the checks that
+ * make it. Keys are trust.c's, marks mark.c's; the manifest itself is opened in
+ * resolved.c.
  */
 #include "manifest/resolve.h"
 
@@ -52,7 +53,8 @@ static void G_GNUC_PRINTF (2, 3)
   va_end (args);
 }
 
-/* True, with a note, where the caller forces it; else FAULT and ADVICE are the error. */
+/* True, with a note, where the caller forces it; else FAULT and ADVICE are the
+ * error. */
 static bool
 refuse (const Release *release, VtreeErrorCode code, const char *fault,
         const char *advice, GError **error)
@@ -245,7 +247,8 @@ check_expiry (const Release *release, GError **error)
                  "ask its publisher for a newer one", error);
 }
 
-/* What was forced or pinned in place of the mark's own manifest leaves the mark alone. */
+/* What was forced or pinned in place of the mark's own manifest leaves the mark
+ * alone. */
 static bool
 raise_mark (const Release *release, GError **error)
 {

@@ -3,16 +3,16 @@
  * From a name to a trusted manifest: signature, ref binding, expiry, mark. The one
  * place that decides; mount and every verb that trusts go through it.
  *
- * Order: signature over the bytes (trust) -> parse -> ref equal -> digest= -> min_version
- * -> mark -> version equal to the file's name -> expiry -> mark raised and synced ->
- * manifest opened and its digest bound.
+ * Order: signature over the bytes (trust) -> parse -> ref equal -> digest= ->
+ * min_version -> mark -> version equal to the file's name -> expiry -> mark raised and
+ * synced -> manifest opened and its digest bound.
  *
  * What may be older than the mark: a version that is named (NAME@V) or a manifest that
- * is pinned (digest=); that is noted and lowers no mark. `force` accepts a version below
- * the mark, another manifest at it, and one that has expired, each with a note; it
- * changes no mark either (`vtree mark reset` does), and accepts no bad signature and
- * nothing below min_version. Nothing can name another manifest at the mark's version but
- * digest= and force.
+ * is pinned (digest=); that is noted and lowers no mark. `force` accepts a version
+ * below the mark, another manifest at it, and one that has expired, each with a note;
+ * it changes no mark either (`vtree mark reset` does), and accepts no bad signature and
+ * nothing below min_version. Nothing can name another manifest at the mark's version
+ * but digest= and force.
  *
  * The caller holds the repository's shared lock from before vtree_resolve() until after
  * vtree_resolved_open(): then gc can't remove the manifest between them.
@@ -61,7 +61,7 @@ VtreeResolved *vtree_resolve_statement (const char *ref, GBytes *root, GBytes *s
                                         GError **error);
 
 /* Opens the manifest as an object of STORE, takes LOCK_SH on it (kept as long as the
- * view lives) and opens the view. CORRUPT if size or digest differ (a block deeper in it
- * is checked when it is read), BUSY if a gc is removing it just now. */
+ * view lives) and opens the view. CORRUPT if size or digest differ (a block deeper in
+ * it is checked when it is read), BUSY if a gc is removing it just now. */
 VtreeView *vtree_resolved_open (const VtreeResolved *resolved, const VtreeStore *store,
                                 VtreeVerityPolicy policy, GError **error);
