@@ -20,6 +20,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* First thing in main(): takes stock of the open descriptors, then g_test_init(). */
 void vtree_test_init (int *argc, char ***argv);
@@ -63,6 +64,16 @@ void vtree_test_check_error (const char *where, const GError *error, GQuark doma
 
 #define vtree_test_assert_error(error, domain, code, part)                             \
   vtree_test_check_error (G_STRLOC, (error), (domain), (code), (part))
+
+/* GLib 2.74's g_assert_cmpmem() does not survive -Wconversion. */
+#define vtree_test_assert_bytes(a, a_size, b, b_size)                                  \
+  G_STMT_START                                                                         \
+  {                                                                                    \
+    size_t test_a_ = (a_size), test_b_ = (b_size);                                     \
+    g_assert_cmpuint (test_a_, ==, test_b_);                                           \
+    g_assert_true (test_a_ == 0 || memcmp ((a), (b), test_a_) == 0);                   \
+  }                                                                                    \
+  G_STMT_END
 
 /* Digests are compared as text, so that a failure shows both. With "core/digest.h". */
 #define vtree_test_assert_digest_text(digest, text)                                    \
