@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `vtree config`: which keys there are and what they may be is core's affair. */
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+#include <string.h>
+
+/* Splits "key=value" in place; returns the value. */
+static char *
+split (char *line)
+{
+  char *equals = strchr (line, '=');
+
+  if (equals == NULL)
+    return line + strlen (line);
+  *equals = '\0';
+  return equals + 1;
+}
+
+static void
+print_json (char **lines)
+{
+  g_autoptr (VtreeJson) json = vtree_json_new (stdout);
+
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_object (json, "config");
+  for (; *lines != NULL; lines++) {
+    char *value = split (*lines);
+
+    vtree_json_add_string (json, *lines, value);
+  }
+  vtree_json_end_object (json);
+  vtree_json_end_object (json);
+}
+
+static bool
+list (const VtreeCli *cli, const VtreeRepo *repo, GError **error)
+{
+  g_auto (GStrv) lines = vtree_repo_config_list (repo, error);
+
+  if (lines == NULL)
+    return false;
+  if (cli->json) {
+    print_json (lines);
+    return true;
+  }
+  for (char **line = lines; *line != NULL; line++) {
+    vtree_out_name (*line, -1);
+    vtree_out_text ("\n");
+  }
+  return true;
+}
+
+static bool
+print_one (const VtreeCli *cli, const VtreeRepo *repo, const char *key, GError **error)
+{
+  g_autofree char *value = vtree_repo_config_get (repo, key, error);
+  g_auto (GStrv) lines = NULL;
+
+  if (value == NULL)
+    return false;
+  if (cli->json) {
+    lines = g_new0 (char *, 2);
+    lines[0] = g_strconcat (key, "=", value, NULL);
+    print_json (lines);
+    return true;
+  }
+  vtree_out_name (value, -1);
+  vtree_out_text ("\n");
+  return true;
+}
+
+bool
+vtree_verb_config (VtreeCli *cli, GError **error)
+{
+  const GOptionEntry entries[]
+    = { { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  g_autoptr (VtreePaths) paths = NULL;
+  g_autoptr (VtreeRepo) repo = NULL;
+
+  if (!vtree_cli_parse (cli, entries, error))
+    return false;
+  paths = vtree_paths_new (error);
+  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  if (repo == NULL)
+    return false;
+  if (cli->n_args == 0)
+    return list (cli, repo, error);
+  if (cli->n_args == 1)
+    return print_one (cli, repo, cli->args[0], error);
+  return vtree_repo_config_set (repo, cli->args[0], cli->args[1], error);
+}

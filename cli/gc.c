@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `vtree gc`: the work is manifest/gc.h's. */
+#include "manifest/gc.h"
+#include "cli/argument.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+#define KEEP_MAX 1000000
+
+typedef struct {
+  const VtreeCli *cli;
+  VtreeJson *json; /* NULL: text */
+  bool dry_run;
+} GcReport;
+
+static void
+report_removed (void *context, const char *what)
+{
+  const GcReport *report = context;
+
+  if (report->json != NULL) {
+    vtree_json_add_string (report->json, NULL, what);
+  } else if (report->dry_run) {
+    vtree_out_name (what, -1);
+    vtree_out_text ("\n");
+  }
+}
+
+static void
+report_held (void *context, const char *manifest)
+{
+  const GcReport *report = context;
+
+  vtree_cli_note (report->cli, "kept %s: a mount holds it", manifest);
+}
+
+static void
+add_totals (const VtreeGcResult *result, VtreeJson *json)
+{
+  vtree_json_add_uint (json, "versions", result->versions);
+  vtree_json_add_uint (json, "objects", result->objects);
+  vtree_json_add_uint (json, "bytes", result->bytes);
+  vtree_json_add_uint (json, "kept_objects", result->kept_objects);
+  vtree_json_add_uint (json, "kept_bytes", result->kept_bytes);
+  vtree_json_add_uint (json, "held_manifests", result->held_manifests);
+}
+
+static void
+note_totals (const VtreeCli *cli, const VtreeGcResult *result, bool dry_run)
+{
+  vtree_cli_note (cli,
+                  "%s %" G_GUINT64_FORMAT " versions and %" G_GUINT64_FORMAT
+                  " objects (%" G_GUINT64_FORMAT " bytes); kept %" G_GUINT64_FORMAT
+                  " objects (%" G_GUINT64_FORMAT " bytes)",
+                  dry_run ? "would remove" : "removed", result->versions,
+                  result->objects, result->bytes, result->kept_objects,
+                  result->kept_bytes);
+}
+
+static bool
+collect (const VtreeCli *cli, const VtreeRepo *repo, VtreeGcOptions *options,
+         GError **error)
+{
+  g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
+  GcReport report = { .cli = cli, .json = json, .dry_run = options->dry_run };
+  VtreeGcResult result = { .versions = 0 };
+
+  options->removed = report_removed;
+  options->held = report_held;
+  options->context = &report;
+  if (json != NULL) {
+    vtree_json_begin_object (json, NULL);
+    vtree_json_add_int (json, "schema", 1);
+    vtree_json_add_bool (json, "dry_run", options->dry_run);
+    vtree_json_begin_array (json, "removed");
+  }
+  if (!vtree_gc (repo, options, &result, error))
+    return false;
+  note_totals (cli, &result, options->dry_run);
+  if (json == NULL)
+    return true;
+  vtree_json_end_array (json);
+  add_totals (&result, json);
+  vtree_json_end_object (json);
+  return true;
+}
+
+/* --keep, else the configuration's word, else the default. */
+static bool
+choose_keep (const VtreeRepo *repo, const char *word, unsigned *keep, GError **error)
+{
+  g_autofree char *configured = NULL;
+  uint64_t number = 0;
+
+  if (word == NULL) {
+    configured = vtree_repo_config_get (repo, "keep", error);
+    if (configured == NULL)
+      return false;
+  }
+  if (!vtree_argument_number (word != NULL ? "--keep" : "configuration key keep",
+                              word != NULL ? word : configured, 1, KEEP_MAX, &number,
+                              error))
+    return false;
+  *keep = (unsigned) number;
+  return true;
+}
+
+bool
+vtree_verb_gc (VtreeCli *cli, GError **error)
+{
+  g_autofree char *keep = NULL;
+  gboolean dry_run = FALSE;
+  const GOptionEntry entries[] = {
+    { "keep", 0, 0, G_OPTION_ARG_FILENAME, &keep,
+      "Keep the N newest versions of each ref (default: the configuration's, 2)", "N" },
+    { "dry-run", 'n', 0, G_OPTION_ARG_NONE, &dry_run, "Only list what would go", NULL },
+    { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL }
+  };
+  g_autoptr (VtreePaths) paths = NULL;
+  g_autoptr (VtreeRepo) repo = NULL;
+  VtreeGcOptions options = { .keep = 0 };
+
+  if (!vtree_cli_parse (cli, entries, error))
+    return false;
+  paths = vtree_paths_new (error);
+  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  if (repo == NULL || !choose_keep (repo, keep, &options.keep, error))
+    return false;
+  options.dry_run = dry_run != FALSE;
+  options.wait = cli->wait;
+  return collect (cli, repo, &options, error);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `vtree init`: the repository, and the first signing key of a user who has none. */
+#include "cli/json.h"
+#include "cli/keyring.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+/* Parses the two words into OPTIONS. */
+static bool
+parse_words (const char *digest, const char *verity, VtreeRepoOptions *options,
+             GError **error)
+{
+  if (digest != NULL && !vtree_digest_alg_parse (digest, &options->digest))
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--digest: '%s' is neither sha256 nor sha512", digest);
+  if (verity != NULL && !vtree_verity_policy_parse (verity, &options->verity))
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--verity: '%s' is none of require, auto and off", verity);
+  return true;
+}
+
+/* Makes the user's first key where there is none; KEY_ID is "" otherwise. */
+static bool
+make_key (const VtreeCli *cli, const VtreePaths *paths,
+          char key_id[VTREE_KEY_ID_TEXT_MAX], GError **error)
+{
+  g_auto (GStrv) names = vtree_keyring_names (paths, error);
+  g_autofree char *private_path = NULL;
+  g_autofree char *public_path = NULL;
+  VtreeKeyId id;
+
+  if (names == NULL)
+    return false;
+  key_id[0] = '\0';
+  if (names[0] != NULL)
+    return true;
+  if (!vtree_keyring_generate (paths, VTREE_KEYRING_DEFAULT, &id, &private_path,
+                               &public_path, error))
+    return false;
+  vtree_key_id_format (&id, key_id);
+  vtree_cli_note (cli, "you had no signing key: made %s, private in %s, trusted by %s",
+                  key_id, private_path, public_path);
+  return true;
+}
+
+static void
+print_answer (const VtreeCli *cli, const char *path, const char *key_id)
+{
+  g_autoptr (VtreeJson) json = NULL;
+
+  if (!cli->json) {
+    vtree_out_print ("%s\n", path);
+    return;
+  }
+  json = vtree_json_new (stdout);
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_int (json, "schema", 1);
+  vtree_json_add_string (json, "repository", path);
+  vtree_json_add_string (json, "new_key", key_id[0] != '\0' ? key_id : NULL);
+  vtree_json_end_object (json);
+}
+
+bool
+vtree_verb_init (VtreeCli *cli, GError **error)
+{
+  g_autofree char *digest = NULL;
+  g_autofree char *verity = NULL;
+  gboolean shared = FALSE;
+  const GOptionEntry entries[]
+    = { { "digest", 0, 0, G_OPTION_ARG_FILENAME, &digest,
+          "Hash algorithm: sha256 (default) or sha512", "ALG" },
+        { "verity", 0, 0, G_OPTION_ARG_FILENAME, &verity,
+          "Commits enable fs-verity where it is there (auto, default), always "
+          "(require), never (off)",
+          "WORD" },
+        { "shared", 0, 0, G_OPTION_ARG_NONE, &shared,
+          "Readable by all users: commits refuse files that are not", NULL },
+        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  VtreeRepoOptions options
+    = { .digest = VTREE_DIGEST_SHA256, .verity = VTREE_VERITY_AUTO };
+  g_autoptr (VtreePaths) paths = NULL;
+  g_autofree char *path = NULL;
+  char key_id[VTREE_KEY_ID_TEXT_MAX];
+
+  if (!vtree_cli_parse (cli, entries, error)
+      || !parse_words (digest, verity, &options, error))
+    return false;
+  options.shared = shared != FALSE;
+  paths = vtree_paths_new (error);
+  if (paths == NULL)
+    return false;
+  path = vtree_cli_repo_path (cli, paths);
+  if (!vtree_repo_init (path, &options, error) || !make_key (cli, paths, key_id, error))
+    return false;
+  print_answer (cli, path, key_id);
+  return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One line on stderr that shows how far something is: on a terminal, once it has taken
+ * more than a second, and never with --quiet. It is wiped out at the end.
+ *
+ *   g_autoptr (VtreeProgress) progress = vtree_progress_new ("commit", !cli->quiet);
+ *   options.progress = vtree_progress_count;
+ *   options.progress_context = progress;
+ *
+ * The callbacks may come from any thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct VtreeProgress VtreeProgress;
+
+/* WANTED false, or stderr no terminal: nothing is ever shown. WHAT is borrowed. */
+VtreeProgress *vtree_progress_new (const char *what, bool wanted);
+void vtree_progress_free (VtreeProgress *progress);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeProgress, vtree_progress_free)
+
+/* How many files there will be; 0: not known. Before the first callback. */
+void vtree_progress_set_total (VtreeProgress *progress, uint64_t files);
+
+/* FILES and BYTES are done; CONTEXT is the VtreeProgress. */
+void vtree_progress_count (void *context, uint64_t files, uint64_t bytes);
+
+/* DONE of TOTAL are done; CONTEXT is the VtreeProgress. */
+void vtree_progress_share (void *context, uint64_t done, uint64_t total);
+
+/* The line, at most COLUMNS wide: a bar where TOTAL is known, and BYTES unless 0. */
+char *vtree_progress_format (const char *what, uint64_t done, uint64_t total,
+                             uint64_t bytes, unsigned columns);

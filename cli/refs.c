@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `vtree refs`: what is there, unjudged, and the removal of a ref. */
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "manifest/ref.h"
+
+static bool
+print_ref (const VtreeRepo *repo, const char *name, VtreeJson *json, GError **error)
+{
+  g_autoptr (GArray) versions = vtree_refs_versions (repo, name, error);
+  g_autofree char *head = NULL;
+  uint64_t version;
+  bool found;
+
+  if (versions == NULL || !vtree_refs_head (repo, name, &found, &version, error))
+    return false;
+  if (json == NULL) {
+    head = found ? g_strdup_printf ("%" G_GUINT64_FORMAT, version) : g_strdup ("-");
+    vtree_out_print ("%s %s %u\n", name, head, versions->len);
+    return true;
+  }
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_string (json, "ref", name);
+  if (found)
+    vtree_json_add_uint (json, "head", version);
+  else
+    vtree_json_add_null (json, "head");
+  vtree_json_begin_array (json, "versions");
+  for (guint i = 0; i < versions->len; i++)
+    vtree_json_add_uint (json, NULL, g_array_index (versions, uint64_t, i));
+  vtree_json_end_array (json);
+  vtree_json_end_object (json);
+  return true;
+}
+
+static bool
+list_refs (const VtreeCli *cli, const VtreeRepo *repo, GError **error)
+{
+  g_auto (GStrv) names = vtree_refs_list (repo, error);
+  g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
+
+  if (names == NULL)
+    return false;
+  if (json != NULL) {
+    vtree_json_begin_object (json, NULL);
+    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_array (json, "refs");
+  }
+  for (char **name = names; *name != NULL; name++)
+    if (!print_ref (repo, *name, json, error))
+      return false;
+  if (json != NULL) {
+    vtree_json_end_array (json);
+    vtree_json_end_object (json);
+  }
+  return true;
+}
+
+static bool
+delete_ref (const VtreeCli *cli, const VtreeRepo *repo, const char *name,
+            GError **error)
+{
+  g_autoptr (GArray) versions = NULL;
+  g_auto (VtreeFd) lock = -1;
+
+  if (!vtree_ref_check_name (name, error)
+      || !vtree_repo_lock (repo, VTREE_REPO_LOCK_EXCLUSIVE, cli->wait, &lock, error))
+    return false;
+  versions = vtree_refs_versions (repo, name, error);
+  if (versions == NULL || !vtree_refs_remove (repo, name, error))
+    return false;
+  vtree_cli_note (cli, "deleted %s with %u versions; gc frees the space", name,
+                  versions->len);
+  return true;
+}
+
+bool
+vtree_verb_refs (VtreeCli *cli, GError **error)
+{
+  g_autofree char *victim = NULL;
+  const GOptionEntry entries[]
+    = { { "delete", 0, 0, G_OPTION_ARG_FILENAME, &victim,
+          "Delete this ref with all its versions", "REF" },
+        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  g_autoptr (VtreePaths) paths = NULL;
+  g_autoptr (VtreeRepo) repo = NULL;
+
+  if (!vtree_cli_parse (cli, entries, error))
+    return false;
+  paths = vtree_paths_new (error);
+  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  if (repo == NULL)
+    return false;
+  return victim != NULL ? delete_ref (cli, repo, victim, error)
+                        : list_refs (cli, repo, error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The options that choose signing keys, the same for commit and sign. */
+#pragma once
+
+#include "cli/keyring.h"
+
+typedef struct {
+  char **names; /* --key */
+  char **files; /* --key-file */
+} VtreeSigningWords;
+
+/* Frees what WORDS holds; a zeroed one is fine. */
+void vtree_signing_words_clear (VtreeSigningWords *words);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeSigningWords, vtree_signing_words_clear)
+
+/* Appends the GOptionEntries to ENTRIES; they point into WORDS. */
+void vtree_signing_words_add (VtreeSigningWords *words, GArray *entries);
+
+/* The keys that are named, or the default one. A GPtrArray of VtreePrivateKey * that
+ * owns them. Errors as vtree_keyring_load()'s. */
+GPtrArray *vtree_signing_words_load (const VtreeSigningWords *words,
+                                     const VtreePaths *paths, GError **error);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `vtree verify`: trust and the manifest's sense; contents are fsck's affair. */
+#include "cli/output.h"
+#include "cli/tree.h"
+#include "manifest/check.h"
+
+static void
+print_json (const VtreeTree *tree)
+{
+  g_autoptr (VtreeJson) json = vtree_json_new (stdout);
+  const VtreeViewTotals *totals = vtree_view_totals (tree->view);
+  const VtreeResolved *resolved = tree->resolved;
+  bool has_key = resolved->statement != NULL;
+  char id[VTREE_KEY_ID_TEXT_MAX];
+
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_int (json, "schema", 1);
+  vtree_tree_add_json (tree, json);
+  vtree_json_add_string (json, "signed_by",
+                         has_key ? vtree_key_id_format (&resolved->key, id) : NULL);
+  vtree_json_add_string (json, "signer", has_key ? resolved->key_name : NULL);
+  vtree_json_add_uint (json, "inodes", totals->inodes);
+  vtree_json_add_uint (json, "objects", totals->objects);
+  vtree_json_add_uint (json, "bytes", totals->bytes);
+  vtree_json_begin_array (json, "notes");
+  for (guint i = 0; i < resolved->notes->len; i++)
+    vtree_json_add_string (json, NULL, resolved->notes->pdata[i]);
+  vtree_json_end_array (json);
+  vtree_json_end_object (json);
+}
+
+static void
+print_text (const VtreeCli *cli, const VtreeTree *tree)
+{
+  const VtreeViewTotals *totals = vtree_view_totals (tree->view);
+  const VtreeResolved *resolved = tree->resolved;
+  char digest[VTREE_DIGEST_TEXT_MAX];
+  char id[VTREE_KEY_ID_TEXT_MAX];
+
+  vtree_out_print ("%s\n", vtree_digest_format (&resolved->manifest, digest));
+  if (resolved->statement == NULL)
+    vtree_cli_note (cli,
+                    "manifest good, named by its digest: no signature was asked for");
+  else
+    vtree_cli_note (
+      cli, "%s version %" G_GUINT64_FORMAT ", signed by %s (%s): %u inodes, %u objects",
+      resolved->statement->ref, resolved->statement->version,
+      vtree_key_id_format (&resolved->key, id), resolved->key_name, totals->inodes,
+      totals->objects);
+}
+
+bool
+vtree_verb_verify (VtreeCli *cli, GError **error)
+{
+  gboolean force = FALSE;
+  const GOptionEntry entries[]
+    = { { "force", 0, 0, G_OPTION_ARG_NONE, &force,
+          "Accept a version that is expired or older than one accepted before", NULL },
+        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  VtreeTreeMode mode = { .raise_mark = true };
+  g_auto (VtreeTree) tree = { .paths = NULL };
+
+  if (!vtree_cli_parse (cli, entries, error))
+    return false;
+  mode.force = force != FALSE;
+  if (!vtree_tree_open (cli, cli->args[0], &mode, &tree, error)
+      || !vtree_check_manifest (tree.view, error))
+    return false;
+  if (cli->json)
+    print_json (&tree);
+  else
+    print_text (cli, &tree);
+  return true;
+}
