@@ -119,6 +119,12 @@ vtree_pages_unref (VtreePages *pages)
   g_free (pages);
 }
 
+const VtreeObject *
+vtree_pages_peek_object (const VtreePages *pages)
+{
+  return pages->object;
+}
+
 uint64_t
 vtree_pages_size (const VtreePages *pages)
 {

@@ -21,6 +21,9 @@ VtreePages *vtree_pages_ref (VtreePages *pages);
 void vtree_pages_unref (VtreePages *pages);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePages, vtree_pages_unref)
 
+/* What they are read from; NULL over bytes in memory. */
+const VtreeObject *vtree_pages_peek_object (const VtreePages *pages);
+
 /* Bytes, as signed. */
 uint64_t vtree_pages_size (const VtreePages *pages);
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's life. Owns: its processes and the pipe through which it reports that it
+ * serves (a newline), or why it can't (the message), to the helper that waits.
+ */
+#include "fuse/daemon.h"
+
+#include "fuse/channel.h"
+#include "fuse/keeper.h"
+#include "fuse/privilege.h"
+#include "fuse/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REPORT_MAX 4096
+
+/* The daemon's end of the pipe. */
+typedef struct {
+  VtreeFd fd;
+} Report;
+
+/* An end of file tells the rest. */
+static void
+report_take (Report *report, const char *text)
+{
+  if (report->fd < 0)
+    return;
+  ssize_t written = write (report->fd, text, MIN (strlen (text), REPORT_MAX));
+  (void) written;
+  vtree_fd_replace_take (&report->fd, -1);
+}
+
+static void
+report_ready (void *context)
+{
+  report_take (context, "\n");
+}
+
+static VtreeFsIdentity
+identify (const VtreeDaemonOptions *options, char key[VTREE_KEY_ID_TEXT_MAX])
+{
+  const VtreeResolved *resolved = options->tree->resolved;
+  const VtreeStatement *statement = resolved != NULL ? resolved->statement : NULL;
+  VtreeFsIdentity identity = { .ref = "",
+                               .key = "",
+                               .source = options->source,
+                               .manifest = options->tree->manifest,
+                               .enforcer = options->tree->enforcer };
+  if (statement == NULL)
+    return identity;
+  identity.is_signed = true;
+  identity.ref = statement->ref;
+  identity.key = vtree_key_id_format (&resolved->key, key);
+  identity.version = statement->version;
+  identity.created = statement->created;
+  identity.expires = statement->expires;
+  return identity;
+}
+
+static void
+log_notes (const VtreeDaemonOptions *options)
+{
+  for (guint i = 0; i < options->notes->len; i++)
+    vtree_log_write (options->log, VTREE_LOG_WARNING, "mount %s on %s: %s",
+                     options->source, options->dir,
+                     (const char *) options->notes->pdata[i]);
+}
+
+static bool
+confine (const VtreeDaemonOptions *options, GError **error)
+{
+  VtreeKeep keep = vtree_tree_needs_privilege (options->tree) ? VTREE_KEEP_READ
+                                                              : VTREE_KEEP_NOTHING;
+  setsid ();
+  umask (077);
+  return vtree_privilege_drop (keep, error) && vtree_privilege_no_new (error)
+         && vtree_privilege_detach (error);
+}
+
+static bool
+serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
+       GError **error)
+{
+  char key[VTREE_KEY_ID_TEXT_MAX];
+  VtreeFsOptions fs_options = options->fs;
+  VtreeFsIdentity identity = identify (options, key);
+  fs_options.descriptors = vtree_cache_capacity (vtree_privilege_raise_files ());
+  if (!confine (options, error))
+    return false;
+  g_autoptr (VtreeFs) fs = vtree_fs_new (options->tree->view, options->tree->store,
+                                         options->log, &identity, &fs_options);
+  VtreeSessionOptions session = { .fs = fs,
+                                  .device = options->device,
+                                  .ready = report_ready,
+                                  .ready_context = report };
+  return vtree_session_run_take (&session, unmounted, error);
+}
+
+/* The daemon's process, from its beginning to its exit status. */
+static int
+run (const VtreeDaemonOptions *options, int report_fd, int keeper_fd)
+{
+  g_autoptr (GError) error = NULL;
+  Report report = { report_fd };
+  bool unmounted = true;
+  vtree_fd_close (options->handoff);
+  log_notes (options);
+  bool ok = serve (options, &report, &unmounted, &error);
+  if (!ok && report.fd < 0)
+    vtree_log_write (options->log, VTREE_LOG_ERROR, "%s: %s", options->dir,
+                     error->message);
+  if (!ok)
+    report_take (&report, error->message);
+  if (unmounted)
+    vtree_fd_close (keeper_fd);
+  else
+    vtree_keeper_unmount_take (keeper_fd);
+  return ok ? 0 : 1;
+}
+
+/* What the daemon reports; false with it as an error unless it serves. */
+static bool
+wait_until_ready (int fd, GError **error)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  char part[256];
+  ssize_t got;
+  while ((got = read (fd, part, sizeof part)) != 0 && text->len < REPORT_MAX) {
+    if (got < 0 && errno != EINTR)
+      return vtree_error_set_errno (error, errno, "wait for the daemon");
+    if (got > 0)
+      g_string_append_len (text, part, got);
+  }
+  if (g_str_equal (text->str, "\n"))
+    return true;
+  return vtree_error_set (error, VTREE_ERROR_FAILED, "%s",
+                          text->len > 0 ? text->str : "the daemon died");
+}
+
+/* Asks the kernel for the root, which asks the daemon. */
+static bool
+check_root (const char *dir, GError **error)
+{
+  struct stat st;
+  if (stat (dir, &st) != 0)
+    return vtree_error_set_errno (error, errno, "read the root of the mounted tree");
+  if (!S_ISDIR (st.st_mode) || st.st_ino != 1)
+    return vtree_error_set (error, VTREE_ERROR_FAILED,
+                            "read the root of the mounted tree: something else is "
+                            "mounted on %s",
+                            dir);
+  return true;
+}
+
+static void
+reap (pid_t pid)
+{
+  while (pid > 0 && waitpid (pid, NULL, 0) < 0 && errno == EINTR)
+    continue;
+}
+
+/* The daemon's process; *REPORT_FD is our end of its pipe. */
+static bool
+start_daemon (const VtreeDaemonOptions *options, int keeper_fd, VtreeFd *report_fd,
+              pid_t *pid, GError **error)
+{
+  int fds[2];
+  if (pipe2 (fds, O_CLOEXEC) != 0)
+    return vtree_error_set_errno (error, errno, "make a pipe");
+  g_auto (VtreeFd) ours = fds[0];
+  g_auto (VtreeFd) theirs = fds[1];
+  *pid = fork ();
+  if (*pid < 0)
+    return vtree_error_set_errno (error, errno, "start the daemon");
+  if (*pid == 0) {
+    vtree_fd_replace_take (&ours, -1);
+    exit (run (options, vtree_fd_steal (&theirs), keeper_fd));
+  }
+  *report_fd = vtree_fd_steal (&ours);
+  return true;
+}
+
+bool
+vtree_daemon_start_take (const VtreeDaemonOptions *options, GError **error)
+{
+  g_auto (VtreeFd) device = options->device;
+  g_auto (VtreeFd) keeper_fd = -1;
+  g_auto (VtreeFd) report_fd = -1;
+  pid_t keeper = -1;
+  pid_t daemon = -1;
+  bool ok = vtree_keeper_start (options->dir, &keeper_fd, &keeper, error)
+            && start_daemon (options, keeper_fd, &report_fd, &daemon, error);
+  /* A daemon that dies must leave no other end of the connection open. */
+  vtree_fd_replace_take (&device, -1);
+  vtree_fd_replace_take (&keeper_fd, -1);
+  ok = ok && wait_until_ready (report_fd, error) && check_root (options->dir, error);
+  if (ok)
+    return true;
+  vtree_channel_unmount (options->dir);
+  reap (daemon);
+  reap (keeper);
+  return false;
+}

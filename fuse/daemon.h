@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a mounted connection to a daemon that serves it: processes, privileges, the wait
+ * until the tree is usable.
+ */
+#pragma once
+
+#include "fuse/log.h"
+#include "fuse/options.h"
+#include "fuse/tree.h"
+
+typedef struct {
+  const VtreeTree *tree;
+  const VtreeMountOptions *options;
+  VtreeLog *log;
+  const char *source;
+  const char *dir;        /* the mount point, absolute */
+  GPtrArray *notes;       /* char *: what has to be said in the log */
+  int device;             /* the connection; taken */
+  int handoff;            /* a descriptor that the daemon closes, or -1; borrowed */
+  VtreeFsOptions fs;      /* without descriptors, which the daemon counts itself */
+} VtreeDaemonOptions;
+
+/* Starts daemon and keeper, and waits until the root of the mount answers. On an error
+ * nothing is left mounted or running. Call while there is one thread. */
+bool vtree_daemon_start_take (const VtreeDaemonOptions *options, GError **error);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the mounted tree answers, without libfuse: node ids in, plain structs out, 0 (or
+ * a count) or -errno. Holds no state for any inode or open file; thread-safe.
+ *
+ * A node id is the inode's index in the manifest + 1, with an epoch of 0 in its high 32
+ * bits. Any other is -ESTALE. What can't be verified is -EIO, with one rate-limited line
+ * in the log. Every function of a node can fail in these two ways, and with -ENOMEM.
+ */
+#pragma once
+
+#include "core/status.h"
+#include "core/store.h"
+#include "fuse/cache.h"
+#include "fuse/log.h"
+#include "manifest/view.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+typedef struct VtreeFs VtreeFs;
+
+/* Where everything about the mount as such is said, for status and magic xattrs. All
+ * strings are copied; "" where there is none. */
+typedef struct {
+  const char *ref;
+  const char *key; /* id of the key that signed */
+  const char *source;
+  VtreeDigest manifest;
+  bool is_signed;
+  uint64_t version;
+  int64_t created, expires; /* 0: none */
+  VtreeEnforcer enforcer;   /* of the manifest */
+} VtreeFsIdentity;
+
+typedef struct {
+  VtreeVerityPolicy verity;
+  bool open_checked;
+  bool magic;            /* serve user.vtree.* */
+  bool has_uid, has_gid; /* show this owner in place of the signed one */
+  uint32_t uid, gid;
+  unsigned descriptors; /* for open objects, see vtree_cache_capacity() */
+} VtreeFsOptions;
+
+/* VIEW gets a reference; STORE and LOG are borrowed. */
+VtreeFs *vtree_fs_new (VtreeView *view, const VtreeStore *store, VtreeLog *log,
+                       const VtreeFsIdentity *identity, const VtreeFsOptions *options);
+void vtree_fs_free (VtreeFs *fs);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeFs, vtree_fs_free)
+
+/* Whether the tree can answer GETXATTR and LISTXATTR at all, and whether POSIX ACLs are
+ * to be negotiated. */
+bool vtree_fs_has_xattrs (const VtreeFs *fs);
+bool vtree_fs_has_acls (const VtreeFs *fs);
+bool vtree_fs_open_checked (const VtreeFs *fs);
+
+/* What requests are counted as. */
+typedef enum {
+  VTREE_REQUEST_OPEN,
+  VTREE_REQUEST_OPENDIR,
+  VTREE_REQUEST_READ,
+  VTREE_REQUEST_READDIR,
+  VTREE_REQUEST_LOOKUP,
+  VTREE_REQUEST_GETATTR,
+  VTREE_REQUEST_GETXATTR,
+  VTREE_REQUEST_LISTXATTR,
+  VTREE_REQUEST_READLINK,
+  VTREE_REQUEST_OTHER,
+  VTREE_REQUEST_KINDS
+} VtreeRequestKind;
+
+void vtree_fs_count (VtreeFs *fs, VtreeRequestKind kind);
+
+int vtree_fs_getattr (VtreeFs *fs, uint64_t node, struct stat *st);
+
+/* -ENOENT, -ENOTDIR, -ENAMETOOLONG. "." is answered for every kind of inode and ".." for
+ * directories: what NFS export asks. */
+int vtree_fs_lookup (VtreeFs *fs, uint64_t parent, const char *name, struct stat *st);
+
+#define VTREE_FS_TARGET_SIZE 4096
+/* NUL-terminated. -EINVAL if it is no symlink. */
+int vtree_fs_readlink (VtreeFs *fs, uint64_t node, char target[VTREE_FS_TARGET_SIZE]);
+
+typedef struct {
+  const char *name;
+  struct stat st;
+  uint64_t next; /* cookie of what follows */
+  bool is_dot;   /* "." or ".." */
+} VtreeDirent;
+
+/* Takes one entry; false: there is no room for it. */
+typedef bool (*VtreeFsEmit) (void *context, const VtreeDirent *entry);
+
+/* Hands out the entries from COOKIE on (0: the beginning; else an entry's next). After an
+ * error what was emitted before is good. -ENOTDIR. */
+int vtree_fs_readdir (VtreeFs *fs, uint64_t node, uint64_t cookie, VtreeFsEmit emit,
+                      void *context);
+
+/* open=checked: the object is there and measured. -EISDIR. */
+int vtree_fs_open (VtreeFs *fs, uint64_t node);
+
+/* Verified bytes into DATA, private memory of the caller; the number of bytes, which is
+ * short only at the end of the file. -EISDIR, -EINVAL. */
+ssize_t vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size,
+                       uint64_t offset);
+
+/* SIZE 0: only the length is asked for. -ENODATA, -ERANGE. */
+ssize_t vtree_fs_getxattr (VtreeFs *fs, uint64_t node, const char *name, void *value,
+                           size_t size);
+ssize_t vtree_fs_listxattr (VtreeFs *fs, uint64_t node, char *list, size_t size);
+
+int vtree_fs_statfs (VtreeFs *fs, struct statvfs *st);
+
+/* For VTREE_IOC_STATUS and FS_IOC_MEASURE_VERITY (regular files: else -ENOTTY; -ENODATA
+ * where nobody verifies). */
+int vtree_fs_status (VtreeFs *fs, uint64_t node, struct vtree_status *status);
+int vtree_fs_measure (VtreeFs *fs, uint64_t node, VtreeDigest *digest);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mount helper. Owns the order in which a mount is made, and what is said of it;
+ * everything that can fail fails in here, before success is reported.
+ */
+#include "fuse/helper.h"
+
+#include "core/handoff.h"
+#include "core/settings.h"
+#include "core/version.h"
+#include "fuse/arguments.h"
+#include "fuse/channel.h"
+#include "fuse/daemon.h"
+#include "fuse/privilege.h"
+#include "fuse/remount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "mount.fuse.vtree"
+
+/* mount(8), "EXIT STATUS". */
+enum { EXIT_MOUNTED = 0, EXIT_USAGE = 1, EXIT_MOUNT_FAILED = 32 };
+
+/* All that a mount is made of. */
+typedef struct {
+  VtreeArguments arguments;
+  VtreeSource source;
+  VtreePaths *paths;
+  VtreeLog *log;
+  VtreeTree tree;
+  GPtrArray *notes;
+  char *dir; /* absolute */
+  int handoff;
+} Mount;
+
+static void
+mount_clear (Mount *mount)
+{
+  vtree_tree_clear (&mount->tree);
+  g_clear_pointer (&mount->log, vtree_log_free);
+  g_clear_pointer (&mount->paths, vtree_paths_free);
+  g_clear_pointer (&mount->notes, g_ptr_array_unref);
+  g_clear_pointer (&mount->dir, free);
+  vtree_source_clear (&mount->source);
+  vtree_arguments_clear (&mount->arguments);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Mount, mount_clear)
+
+/* What is wrong with the request as such. */
+static bool
+check_request (Mount *mount, GError **error)
+{
+  const VtreeMountOptions *options = &mount->arguments.options;
+  return vtree_mount_options_check (options, geteuid () == 0, error)
+         && vtree_source_parse (&mount->source, mount->arguments.source, options, error);
+}
+
+static bool
+load_settings (Mount *mount, GError **error)
+{
+  mount->paths = vtree_paths_new (error);
+  if (mount->paths == NULL)
+    return false;
+  g_auto (GStrv) settings = vtree_settings_mount_options (mount->paths, error);
+  VtreeMountOptions *options = &mount->arguments.options;
+  return settings != NULL
+         && vtree_mount_options_settings (options, (const char *const *) settings, error)
+         && vtree_mount_options_check (options, geteuid () == 0, error);
+}
+
+/* -N: the mount namespace to mount in. */
+static bool
+enter_namespace (const char *name, GError **error)
+{
+  bool is_pid = name[strspn (name, "0123456789")] == '\0';
+  g_autofree char *path
+    = is_pid ? g_strdup_printf ("/proc/%s/ns/mnt", name) : g_strdup (name);
+  g_auto (VtreeFd) fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || setns (fd, CLONE_NEWNS) != 0)
+    return vtree_error_set_errno (error, errno, "enter the mount namespace %s", path);
+  return true;
+}
+
+static bool
+check_directory (Mount *mount, GError **error)
+{
+  struct stat st;
+  mount->dir = realpath (mount->arguments.dir, NULL);
+  if (mount->dir == NULL || stat (mount->dir, &st) != 0)
+    return vtree_error_set_errno (error, errno, "mount point %s", mount->arguments.dir);
+  if (!S_ISDIR (st.st_mode))
+    return vtree_error_set_errno (error, ENOTDIR, "mount point %s", mount->dir);
+  return true;
+}
+
+static void
+collect_notes (Mount *mount)
+{
+  const VtreeResolved *resolved = mount->tree.resolved;
+  mount->notes = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; resolved != NULL && i < resolved->notes->len; i++)
+    g_ptr_array_add (mount->notes, g_strdup (resolved->notes->pdata[i]));
+  if (mount->arguments.options.verity == VTREE_VERITY_OFF)
+    g_ptr_array_add (mount->notes, g_strdup ("verity=off: nothing is verified"));
+  for (guint i = 0; i < mount->notes->len; i++)
+    fprintf (stderr, NAME ": %s\n", (const char *) mount->notes->pdata[i]);
+}
+
+/* Everything short of the mount itself. */
+static bool
+prepare (Mount *mount, GError **error)
+{
+  const VtreeArguments *arguments = &mount->arguments;
+  if (!load_settings (mount, error))
+    return false;
+  const char *log = arguments->options.log != NULL ? arguments->options.log : "syslog";
+  mount->log = vtree_log_new (log, error);
+  if (mount->log == NULL)
+    return false;
+  if (!vtree_tree_open (&mount->tree, &mount->source, &arguments->options, mount->paths,
+                        arguments->fake, error))
+    return false;
+  collect_notes (mount);
+  return (arguments->namespace_ == NULL
+          || enter_namespace (arguments->namespace_, error))
+         && check_directory (mount, error) && vtree_channel_check (error);
+}
+
+static int
+open_channel (const Mount *mount, GError **error)
+{
+  const VtreeMountOptions *options = &mount->arguments.options;
+  const char *source
+    = options->fsname != NULL ? options->fsname : mount->arguments.source;
+  VtreeChannelOptions channel
+    = { .source = source,
+        .dir = mount->dir,
+        .allow_other = options->allow_other || geteuid () == 0,
+        .allow_suid = options->allow_suid,
+        .allow_dev = options->allow_dev,
+        .noexec = options->noexec,
+        .nosymfollow = options->nosymfollow };
+  return vtree_channel_mount (&channel, error);
+}
+
+/* What a user mounts is shown as the user's. */
+static VtreeFsOptions
+fs_options (const VtreeMountOptions *options)
+{
+  bool is_user = geteuid () != 0;
+  return (VtreeFsOptions) {
+    .verity = options->verity,
+    .open_checked = options->open == VTREE_OPEN_CHECKED,
+    .magic = options->xattr == VTREE_XATTR_MAGIC,
+    .has_uid = options->has_uid || is_user,
+    .has_gid = options->has_gid || is_user,
+    .uid = options->has_uid ? options->uid : (uint32_t) geteuid (),
+    .gid = options->has_gid ? options->gid : (uint32_t) getegid (),
+  };
+}
+
+static bool
+do_mount (Mount *mount, GError **error)
+{
+  if (!prepare (mount, error))
+    return false;
+  if (mount->arguments.fake)
+    return true;
+  int device = open_channel (mount, error);
+  if (device < 0)
+    return false;
+  VtreeDaemonOptions daemon = { .tree = &mount->tree,
+                                .options = &mount->arguments.options,
+                                .log = mount->log,
+                                .source = mount->arguments.source,
+                                .dir = mount->dir,
+                                .notes = mount->notes,
+                                .device = device,
+                                .handoff = mount->handoff,
+                                .fs = fs_options (&mount->arguments.options) };
+  return vtree_daemon_start_take (&daemon, error);
+}
+
+/* What has been asked for; the exit status. */
+static int
+run (Mount *mount, GError **error)
+{
+  if (!check_request (mount, error))
+    return g_error_matches (*error, VTREE_ERROR, VTREE_ERROR_INVALID)
+             ? EXIT_USAGE
+             : EXIT_MOUNT_FAILED;
+  bool ok = mount->arguments.options.remount
+              ? vtree_remount_check (mount->arguments.dir, &mount->arguments.options,
+                                     error)
+              : do_mount (mount, error);
+  return ok ? EXIT_MOUNTED : EXIT_MOUNT_FAILED;
+}
+
+static void
+print_help (void)
+{
+  printf ("usage: " NAME " SOURCE DIRECTORY [-fvsn] [-N NAMESPACE] [-o OPTIONS]\n"
+          "SOURCE is REPO:REF, REPO:sha256:..., the path of a root statement (with\n"
+          "-o ref=) or the path of a manifest (with -o digest=). See " NAME "(8).\n");
+}
+
+/* One line, and no more, whatever the message has in it. */
+static void
+print_error (const GError *error)
+{
+  g_autofree char *line = g_strdelimit (g_strdup (error->message), "\r\n", ' ');
+  fprintf (stderr, NAME ": %s\n", line);
+}
+
+int
+vtree_helper_main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (Mount) mount = { .handoff = vtree_handoff_take () };
+  bool has_handoff = mount.handoff >= 0;
+  int status = EXIT_MOUNT_FAILED;
+  if (vtree_privilege_close_inherited (mount.handoff, &error)) {
+    status = EXIT_USAGE;
+    if (vtree_arguments_parse (&mount.arguments, argc, argv, &error))
+      status = EXIT_MOUNTED;
+  }
+  if (error == NULL && mount.arguments.help)
+    print_help ();
+  else if (error == NULL && mount.arguments.version)
+    printf (NAME " %s\n", vtree_version ());
+  else if (error == NULL)
+    status = run (&mount, &error);
+  if (error != NULL && !has_handoff)
+    print_error (error);
+  vtree_handoff_send_take (mount.handoff, error);
+  return status;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The callbacks that libfuse calls, and what they work on.
+ */
+#pragma once
+
+#include "fuse/buffers.h"
+#include "fuse/fs.h"
+#include "fuse/library.h"
+
+/* The userdata of a session; all of it is borrowed. */
+typedef struct {
+  VtreeFs *fs;
+  VtreeBuffers *buffers;
+  /* called once, when the kernel's INIT is being answered */
+  void (*ready) (void *context);
+  void *ready_context;
+  /* set at INIT: the kernel does without OPENDIR */
+  bool no_opendir;
+} VtreeOps;
+
+const struct fuse_lowlevel_ops *vtree_ops_table (void);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mount options: what -o and the settings files may say, checked and typed.
+ *
+ *   g_auto (VtreeMountOptions) options = VTREE_MOUNT_OPTIONS_INIT;
+ *   vtree_mount_options_parse (&options, text, sloppy, &error)    each -o, in order
+ *   vtree_mount_options_settings (&options, settings, &error)     what -o left open
+ *   vtree_mount_options_check (&options, is_root, &error)
+ *
+ * Options are separated by commas. As in fstab and libfuse, "\,"
+ * and "\054" are a comma within a value, and a value may stand in double quotes.
+ * Parser of untrusted bytes.
+ */
+#pragma once
+
+#include "core/digest.h"
+#include "core/kernel.h"
+
+/* -o texts that are longer than this, together, are refused. */
+#define VTREE_MOUNT_OPTIONS_MAX 65536
+
+typedef enum { VTREE_OPEN_LAZY = 0, VTREE_OPEN_CHECKED } VtreeOpenMode;
+typedef enum { VTREE_IO_DAEMON = 0, VTREE_IO_PASSTHROUGH, VTREE_IO_AUTO } VtreeIoMode;
+typedef enum { VTREE_XATTR_SIGNED = 0, VTREE_XATTR_MAGIC } VtreeXattrMode;
+
+typedef struct {
+  char *objects; /* NULL: the default */
+  char *key;     /* NULL: the trust directories */
+  char *ref;     /* NULL: none */
+  char *log;     /* NULL: "syslog" */
+  char *fsname;  /* NULL: the source */
+  bool has_digest, has_uid, has_gid;
+  VtreeDigest digest;
+  uint64_t min_version; /* 0: none */
+  VtreeVerityPolicy verity;
+  VtreeOpenMode open;
+  VtreeIoMode io;
+  VtreeXattrMode xattr;
+  uint32_t uid, gid;
+  bool allow_suid, allow_dev, allow_other;
+  bool force; /* accept below the mark, and expired */
+  bool noexec, nosymfollow, remount;
+  uint64_t given; /* bit N: our own option number N was in -o */
+} VtreeMountOptions;
+
+/* clang-format off */
+#define VTREE_MOUNT_OPTIONS_INIT { 0 }
+/* clang-format on */
+
+void vtree_mount_options_clear (VtreeMountOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeMountOptions, vtree_mount_options_clear)
+
+/* Adds the options of TEXT; a later one wins over an earlier one. SLOPPY (mount -s)
+ * passes over unknown ones. VTREE_ERROR_INVALID names the option. */
+bool vtree_mount_options_parse (VtreeMountOptions *options, const char *text,
+                                bool sloppy, GError **error);
+
+/* Takes SETTINGS ("name=value", NULL-terminated) for what no -o gave. Only policy can be
+ * set there; anything else, or a bad value, is VTREE_ERROR_INVALID. */
+bool vtree_mount_options_settings (VtreeMountOptions *options,
+                                   const char *const *settings, GError **error);
+
+/* What goes together, and what only root may ask for: VTREE_ERROR_INVALID, or
+ * VTREE_ERROR_UNSUPPORTED for what this build can't do. */
+bool vtree_mount_options_check (const VtreeMountOptions *options, bool is_root,
+                                GError **error);
+
+/* True when any option of our own was in -o. */
+bool vtree_mount_options_any_own (const VtreeMountOptions *options);

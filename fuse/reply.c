@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Answers. Owns every call of fuse_reply_*, and what the kernel is told to remember.
+ * What is signed never changes while it is mounted, so the kernel may keep names,
+ * attributes and absences as long as it likes.
+ */
+#include "fuse/reply.h"
+
+#include <errno.h>
+
+/* Seconds: some thirty years. libfuse makes whole seconds and nanoseconds of it, and the
+ * kernel jiffies; all of them far from an overflow. */
+#define FOR_EVER 1e9
+
+void
+vtree_reply_result (fuse_req_t req, int result)
+{
+  fuse_reply_err (req, -result);
+}
+
+static struct fuse_entry_param
+make_entry (const struct stat *st)
+{
+  return (struct fuse_entry_param) {
+    .ino = st->st_ino,
+    .attr = *st,
+    .attr_timeout = FOR_EVER,
+    .entry_timeout = FOR_EVER,
+  };
+}
+
+void
+vtree_reply_entry (fuse_req_t req, const struct stat *st)
+{
+  struct fuse_entry_param entry = make_entry (st);
+  fuse_reply_entry (req, &entry);
+}
+
+void
+vtree_reply_no_entry (fuse_req_t req)
+{
+  struct fuse_entry_param entry = { .entry_timeout = FOR_EVER };
+  fuse_reply_entry (req, &entry);
+}
+
+void
+vtree_reply_attr (fuse_req_t req, const struct stat *st)
+{
+  fuse_reply_attr (req, st, FOR_EVER);
+}
+
+void
+vtree_reply_target (fuse_req_t req, const char *target)
+{
+  fuse_reply_readlink (req, target);
+}
+
+void
+vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi)
+{
+  fi->keep_cache = 1;
+  fi->cache_readdir = 1;
+  fuse_reply_open (req, fi);
+}
+
+void
+vtree_reply_data (fuse_req_t req, const char *data, size_t size)
+{
+  fuse_reply_buf (req, data, size);
+}
+
+void
+vtree_reply_length (fuse_req_t req, size_t length)
+{
+  fuse_reply_xattr (req, length);
+}
+
+void
+vtree_reply_statfs (fuse_req_t req, const struct statvfs *st)
+{
+  fuse_reply_statfs (req, st);
+}
+
+void
+vtree_reply_ioctl (fuse_req_t req, const void *data, size_t size)
+{
+  fuse_reply_ioctl (req, 0, data, size);
+}
+
+/* The bytes that ENTRY needs; more than SPACE: it was not written. */
+static size_t
+add_plus (const VtreeReplyEntries *entries, size_t space, const VtreeDirent *entry)
+{
+  struct fuse_entry_param param = make_entry (&entry->st);
+  /* The kernel takes no reference for these two. */
+  if (entry->is_dot)
+    param.ino = 0;
+  return fuse_add_direntry_plus (entries->req, entries->data + entries->used, space,
+                                 entry->name, &param, (off_t) entry->next);
+}
+
+bool
+vtree_reply_add_entry (void *context, const VtreeDirent *entry)
+{
+  VtreeReplyEntries *entries = context;
+  size_t space = entries->size - entries->used;
+  size_t needed
+      = entries->plus
+            ? add_plus (entries, space, entry)
+            : fuse_add_direntry (entries->req, entries->data + entries->used, space,
+                                 entry->name, &entry->st, (off_t) entry->next);
+  if (needed > space)
+    return false;
+  entries->used += needed;
+  return true;
+}

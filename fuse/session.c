@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The session. Owns: libfuse's objects, its threads and its signal handlers. The
+ * callbacks are in ops.c.
+ */
+#include "fuse/session.h"
+
+#include "core/error.h"
+#include "core/pool.h"
+#include "fuse/ops.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <syslog.h>
+
+/* One that waits for a disk must not hold up the names that another could answer. */
+#define THREADS_MIN 2
+/* Each thread that allocates would otherwise have an arena of its own. */
+#define ARENAS 2
+
+typedef struct fuse_session Session;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Session, fuse_session_destroy)
+
+typedef struct fuse_loop_config LoopConfig;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LoopConfig, fuse_loop_cfg_destroy)
+
+/* libfuse's own complaints; its levels are syslog's. */
+static void
+log_library (enum fuse_log_level level, const char *format, va_list args)
+    G_GNUC_PRINTF (2, 0);
+
+static void
+log_library (enum fuse_log_level level, const char *format, va_list args)
+{
+  vsyslog ((int) level, format, args);
+}
+
+static bool
+loop (Session *session, unsigned threads, GError **error)
+{
+  g_autoptr (LoopConfig) config = fuse_loop_cfg_create ();
+  if (config == NULL)
+    return vtree_error_set_errno (error, ENOMEM, "serve");
+  fuse_loop_cfg_set_clone_fd (config, 0);
+  fuse_loop_cfg_set_max_threads (config, threads);
+  fuse_loop_cfg_set_idle_threads (config, threads);
+  int status = fuse_session_loop_mt (session, config);
+  /* Later versions of libfuse return the signal that ended the loop. */
+  return status >= 0 || vtree_error_set_errno (error, -status, "serve");
+}
+
+/* A signal that whoever started us ignored or blocked ends us all the same. */
+static bool
+take_signals (Session *session, GError **error)
+{
+  static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+  sigset_t none;
+  for (size_t i = 0; i < G_N_ELEMENTS (ends); i++)
+    signal (ends[i], SIG_DFL);
+  sigemptyset (&none);
+  pthread_sigmask (SIG_SETMASK, &none, NULL);
+  return fuse_set_signal_handlers (session) == 0
+         || vtree_error_set (error, VTREE_ERROR_FAILED, "serve: no signal handlers");
+}
+
+static bool
+is_disconnected (int device)
+{
+  struct pollfd pollfd = { .fd = device };
+  return poll (&pollfd, 1, 0) == 1 && (pollfd.revents & POLLERR) != 0;
+}
+
+static bool
+run (Session *session, int device, unsigned threads, bool *unmounted, GError **error)
+{
+  g_autofree char *place = g_strdup_printf ("/dev/fd/%d", device);
+  /* From here on the session owns the descriptor. */
+  if (fuse_session_mount (session, place) != 0) {
+    vtree_fd_close (device);
+    return vtree_error_set (error, VTREE_ERROR_FAILED, "serve: libfuse refuses");
+  }
+  if (!take_signals (session, error))
+    return false;
+  bool ok = loop (session, threads, error);
+  *unmounted = is_disconnected (device);
+  fuse_remove_signal_handlers (session);
+  return ok;
+}
+
+bool
+vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
+                        GError **error)
+{
+  char *argv[] = { (char *) "vtree", NULL };
+  struct fuse_args args = FUSE_ARGS_INIT (1, argv);
+  unsigned threads = MAX (vtree_pool_default_threads (), THREADS_MIN);
+  g_autoptr (VtreeBuffers) buffers = vtree_buffers_new (threads);
+  VtreeOps ops = { .fs = options->fs,
+                   .buffers = buffers,
+                   .ready = options->ready,
+                   .ready_context = options->ready_context };
+  mallopt (M_ARENA_MAX, ARENAS);
+  fuse_set_log_func (log_library);
+  g_autoptr (Session) session
+    = fuse_session_new (&args, vtree_ops_table (), sizeof *vtree_ops_table (), &ops);
+  fuse_opt_free_args (&args);
+  if (session == NULL) {
+    vtree_fd_close (options->device);
+    return vtree_error_set (error, VTREE_ERROR_FAILED, "serve: libfuse refuses");
+  }
+  return run (session, options->device, threads, unmounted, error);
+}
