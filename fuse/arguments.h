@@ -8,13 +8,14 @@
 #include "fuse/options.h"
 
 typedef struct {
-  const char *source;     /* borrowed from argv, as all others */
+  const char *source; /* borrowed from argv, as all others */
   const char *dir;
   const char *namespace_; /* -N: a path, or a process id; NULL: ours */
   bool fake, verbose, sloppy, help, version;
   VtreeMountOptions options;
 } VtreeArguments;
 
+/* Frees what it owns. */
 void vtree_arguments_clear (VtreeArguments *arguments);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeArguments, vtree_arguments_clear)
 

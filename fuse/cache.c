@@ -8,7 +8,8 @@
 /* Each object has up to 4 KiB of leaf hashes, so that this is some 2 MiB at most. The
  * kernel's page cache has the contents; we only save reopening. */
 #define CAPACITY_MAX 512
-/* The manifest, /dev/fuse, the log, what is being opened, Merkle files in the making. */
+/* The manifest, /dev/fuse, the log, what is being opened, Merkle files in the
+ * making. */
 #define DESCRIPTORS_RESERVED 64
 
 typedef struct {

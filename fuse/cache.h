@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The open objects: a bounded set, the least recently used one goes first. An object is
- * known by its index in the manifest, so duplicate files share one. Thread-safe; objects
- * are opened and measured without the lock, each by one thread while others who want the
- * same one wait. A failure is not remembered: the next reader tries again, so that a
- * repaired object can be read at once.
+ * known by its index in the manifest, so duplicate files share one. Thread-safe;
+ * objects are opened and measured without the lock, each by one thread while others who
+ * want the same one wait. A failure is not remembered: the next reader tries again, so
+ * that a repaired object can be read at once.
  */
 #pragma once
 
@@ -33,9 +33,11 @@ VtreeObject *vtree_cache_open (VtreeCache *cache, uint32_t index,
 /* The object if it is held now (a new reference), else NULL. */
 VtreeObject *vtree_cache_peek (VtreeCache *cache, uint32_t index);
 
-/* Forgets OBJECT, which turned out to be bad; the next _open takes it from the store. */
+/* Forgets OBJECT, which turned out to be bad; the next _open takes it from the
+ * store. */
 void vtree_cache_drop (VtreeCache *cache, uint32_t index, const VtreeObject *object);
 
+/* The counters, all of one moment. */
 void vtree_cache_stats (VtreeCache *cache, VtreeCacheStats *stats);
 
 /* How many descriptors a process may hold that may open LIMIT files: room is left for

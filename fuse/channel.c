@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define DEVICE "/dev/fuse"
-#define TYPE   "fuse.vtree"
+#define TYPE "fuse.vtree"
 /* linux/mount.h, which can't stand beside sys/mount.h everywhere. */
 #define FLAG_NOSYMFOLLOW 256ul
 

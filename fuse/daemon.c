@@ -45,13 +45,13 @@ report_ready (void *context)
 static VtreeFsIdentity
 identify (const VtreeDaemonOptions *options, char key[VTREE_KEY_ID_TEXT_MAX])
 {
-  const VtreeResolved *resolved = options->tree->resolved;
+  const VtreeResolved *resolved = options->origin->resolved;
   const VtreeStatement *statement = resolved != NULL ? resolved->statement : NULL;
   VtreeFsIdentity identity = { .ref = "",
                                .key = "",
                                .source = options->source,
-                               .manifest = options->tree->manifest,
-                               .enforcer = options->tree->enforcer };
+                               .manifest = options->origin->manifest,
+                               .enforcer = options->origin->enforcer };
   if (statement == NULL)
     return identity;
   identity.is_signed = true;
@@ -75,8 +75,8 @@ log_notes (const VtreeDaemonOptions *options)
 static bool
 confine (const VtreeDaemonOptions *options, GError **error)
 {
-  VtreeKeep keep = vtree_tree_needs_privilege (options->tree) ? VTREE_KEEP_READ
-                                                              : VTREE_KEEP_NOTHING;
+  VtreeKeep keep = vtree_origin_needs_privilege (options->origin) ? VTREE_KEEP_READ
+                                                                  : VTREE_KEEP_NOTHING;
   setsid ();
   umask (077);
   return vtree_privilege_drop (keep, error) && vtree_privilege_no_new (error)
@@ -93,12 +93,11 @@ serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
   fs_options.descriptors = vtree_cache_capacity (vtree_privilege_raise_files ());
   if (!confine (options, error))
     return false;
-  g_autoptr (VtreeFs) fs = vtree_fs_new (options->tree->view, options->tree->store,
+  g_autoptr (VtreeFs) fs = vtree_fs_new (options->origin->view, options->origin->store,
                                          options->log, &identity, &fs_options);
-  VtreeSessionOptions session = { .fs = fs,
-                                  .device = options->device,
-                                  .ready = report_ready,
-                                  .ready_context = report };
+  VtreeSessionOptions session = {
+    .fs = fs, .device = options->device, .ready = report_ready, .ready_context = report
+  };
   return vtree_session_run_take (&session, unmounted, error);
 }
 

@@ -7,18 +7,18 @@
 
 #include "fuse/log.h"
 #include "fuse/options.h"
-#include "fuse/tree.h"
+#include "fuse/origin.h"
 
 typedef struct {
-  const VtreeTree *tree;
+  const VtreeOrigin *origin;
   const VtreeMountOptions *options;
   VtreeLog *log;
   const char *source;
-  const char *dir;        /* the mount point, absolute */
-  GPtrArray *notes;       /* char *: what has to be said in the log */
-  int device;             /* the connection; taken */
-  int handoff;            /* a descriptor that the daemon closes, or -1; borrowed */
-  VtreeFsOptions fs;      /* without descriptors, which the daemon counts itself */
+  const char *dir;   /* the mount point, absolute */
+  GPtrArray *notes;  /* char *: what has to be said in the log */
+  int device;        /* the connection; taken */
+  int handoff;       /* a descriptor that the daemon closes, or -1; borrowed */
+  VtreeFsOptions fs; /* without descriptors, which the daemon counts itself */
 } VtreeDaemonOptions;
 
 /* Starts daemon and keeper, and waits until the root of the mount answers. On an error

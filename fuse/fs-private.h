@@ -38,8 +38,8 @@ int vtree_fs_digest (VtreeFs *fs, const VtreeInode *inode, VtreeDigest *digest);
 /* Opens INODE's object (there must be one); NULL with *RESULT = -errno. */
 VtreeObject *vtree_fs_open_object (VtreeFs *fs, const VtreeInode *inode, int *result);
 
-/* The value of the magic xattr NAME ("user.vtree.…"): a new string, or NULL with *RESULT
- * = -errno. */
+/* The value of the magic xattr NAME ("user.vtree.…"): a new string, or NULL with
+ * *RESULT = -errno. */
 char *vtree_fs_magic (VtreeFs *fs, const VtreeInode *inode, const char *name,
                       int *result);
 

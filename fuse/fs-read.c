@@ -24,8 +24,7 @@ vtree_fs_open_object (VtreeFs *fs, const VtreeInode *inode, int *result)
   VtreeObject *object = NULL;
   if (make_spec (fs, inode, &spec, &error))
     object = vtree_cache_open (fs->cache, inode->object, &spec, &error);
-  *result = object != NULL ? 0
-                           : vtree_fs_fail (fs, inode->index, inode->object, error);
+  *result = object != NULL ? 0 : vtree_fs_fail (fs, inode->index, inode->object, error);
   return object;
 }
 

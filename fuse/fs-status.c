@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The file system's semantics: what the status ioctl says. Reads counters; opens nothing.
+ * The file system's semantics: what the status ioctl says. Reads counters; opens
+ * nothing.
  */
 #include "fuse/fs-private.h"
 
@@ -9,7 +10,11 @@
 #include <unistd.h>
 
 /* object_state in struct vtree_status. */
-enum { STATE_NOT_OPENED = 0, STATE_VERIFIED = 1, STATE_FAILED = 2 };
+enum {
+  STATE_NOT_OPENED = 0,
+  STATE_VERIFIED = 1,
+  STATE_FAILED = 2
+};
 
 static uint64_t
 load (atomic_uint_fast64_t *counter)

@@ -104,11 +104,12 @@ get_reserved (VtreeFs *fs, const VtreeInode *inode, const char *name, void *data
   g_autofree char *text = vtree_fs_magic (fs, inode, name, &result);
   if (text == NULL)
     return result;
-  return answer ((VtreeSpan) { (const uint8_t *) text, strlen (text) }, data, size);
+  return answer ((VtreeSpan){ (const uint8_t *) text, strlen (text) }, data, size);
 }
 
 ssize_t
-vtree_fs_getxattr (VtreeFs *fs, uint64_t node, const char *name, void *value, size_t size)
+vtree_fs_getxattr (VtreeFs *fs, uint64_t node, const char *name, void *value,
+                   size_t size)
 {
   g_autoptr (GError) error = NULL;
   VtreeSpan key = { (const uint8_t *) name, strlen (name) };
@@ -152,5 +153,5 @@ vtree_fs_listxattr (VtreeFs *fs, uint64_t node, char *list, size_t size)
   if (xattrs == NULL)
     return vtree_fs_fail (fs, inode.index, VTREE_VIEW_NO_OBJECT, error);
   g_autoptr (GByteArray) names = list_names (xattrs);
-  return answer ((VtreeSpan) { names->data, names->len }, list, size);
+  return answer ((VtreeSpan){ names->data, names->len }, list, size);
 }

@@ -161,7 +161,7 @@ decode_device (uint32_t rdev)
 static void
 fill_stat (const VtreeFs *fs, const VtreeInode *inode, struct stat *st)
 {
-  *st = (struct stat) { 0 };
+  *st = (struct stat){ 0 };
   st->st_ino = (ino_t) inode->index + 1;
   st->st_mode = inode->mode;
   st->st_nlink = inode->nlink;
@@ -286,7 +286,8 @@ read_position (VtreeFs *fs, const VtreeDirectory *directory, uint64_t cookie,
   dirent->next = cookie + 1;
   dirent->is_dot = cookie < COOKIE_ENTRIES;
   if (!dirent->is_dot)
-    return read_entry (fs, directory, (uint32_t) (cookie - COOKIE_ENTRIES), name, dirent);
+    return read_entry (fs, directory, (uint32_t) (cookie - COOKIE_ENTRIES), name,
+                       dirent);
   dirent->name = cookie == 0 ? "." : "..";
   uint32_t index = cookie == 0 ? directory->inode : directory->parent;
   int result = vtree_fs_getattr (fs, (uint64_t) index + 1, &dirent->st);
@@ -315,7 +316,7 @@ vtree_fs_readdir (VtreeFs *fs, uint64_t node, uint64_t cookie, VtreeFsEmit emit,
 int
 vtree_fs_statfs (VtreeFs *fs, struct statvfs *st)
 {
-  *st = (struct statvfs) { 0 };
+  *st = (struct statvfs){ 0 };
   st->f_bsize = BLOCK_SIZE;
   st->f_frsize = BLOCK_SIZE;
   st->f_blocks = fs->totals->blocks;

@@ -4,8 +4,9 @@
  * a count) or -errno. Holds no state for any inode or open file; thread-safe.
  *
  * A node id is the inode's index in the manifest + 1, with an epoch of 0 in its high 32
- * bits. Any other is -ESTALE. What can't be verified is -EIO, with one rate-limited line
- * in the log. Every function of a node can fail in these two ways, and with -ENOMEM.
+ * bits. Any other is -ESTALE. What can't be verified is -EIO, with one rate-limited
+ * line in the log. Every function of a node can fail in these two ways, and with
+ * -ENOMEM.
  */
 #pragma once
 
@@ -69,16 +70,19 @@ typedef enum {
   VTREE_REQUEST_KINDS
 } VtreeRequestKind;
 
+/* Adds one request of KIND to what status tells. */
 void vtree_fs_count (VtreeFs *fs, VtreeRequestKind kind);
 
+/* Every field that FUSE has; st_ino is the node id. */
 int vtree_fs_getattr (VtreeFs *fs, uint64_t node, struct stat *st);
 
-/* -ENOENT, -ENOTDIR, -ENAMETOOLONG. "." is answered for every kind of inode and ".." for
- * directories: what NFS export asks. */
+/* -ENOENT, -ENOTDIR, -ENAMETOOLONG. "." is answered for every kind of inode and ".."
+ * for directories: what NFS export asks. */
 int vtree_fs_lookup (VtreeFs *fs, uint64_t parent, const char *name, struct stat *st);
 
 #define VTREE_FS_TARGET_SIZE 4096
-/* NUL-terminated. -EINVAL if it is no symlink. */
+
+/* TARGET is NUL-terminated. -EINVAL if NODE is no symlink. */
 int vtree_fs_readlink (VtreeFs *fs, uint64_t node, char target[VTREE_FS_TARGET_SIZE]);
 
 typedef struct {
@@ -91,8 +95,8 @@ typedef struct {
 /* Takes one entry; false: there is no room for it. */
 typedef bool (*VtreeFsEmit) (void *context, const VtreeDirent *entry);
 
-/* Hands out the entries from COOKIE on (0: the beginning; else an entry's next). After an
- * error what was emitted before is good. -ENOTDIR. */
+/* Hands out the entries from COOKIE on (0: the beginning; else an entry's next). After
+ * an error what was emitted before is good. -ENOTDIR. */
 int vtree_fs_readdir (VtreeFs *fs, uint64_t node, uint64_t cookie, VtreeFsEmit emit,
                       void *context);
 
@@ -109,6 +113,7 @@ ssize_t vtree_fs_getxattr (VtreeFs *fs, uint64_t node, const char *name, void *v
                            size_t size);
 ssize_t vtree_fs_listxattr (VtreeFs *fs, uint64_t node, char *list, size_t size);
 
+/* Real totals; nothing is free. */
 int vtree_fs_statfs (VtreeFs *fs, struct statvfs *st);
 
 /* For VTREE_IOC_STATUS and FS_IOC_MEASURE_VERITY (regular files: else -ENOTTY; -ENODATA

@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROGRAM      "fusermount3"
-#define MESSAGE_MAX  4096
+#define PROGRAM "fusermount3"
+#define MESSAGE_MAX 4096
 #define CHILD_SOCKET 3
-#define COMMFD       "_FUSE_COMMFD"
+#define COMMFD "_FUSE_COMMFD"
 
 /* Its path, NULL where it is not installed. */
 static char *
@@ -159,9 +159,8 @@ pipes_open (Pipes *pipes, GError **error)
 int
 vtree_fusermount_mount (const char *dir, const char *options, GError **error)
 {
-  char *const argv[]
-    = { (char *) PROGRAM, (char *) "-o", (char *) options, (char *) "--", (char *) dir,
-        NULL };
+  char *const argv[] = { (char *) PROGRAM, (char *) "-o", (char *) options,
+                         (char *) "--",    (char *) dir,  NULL };
   g_auto (Pipes) pipes = { -1, -1, -1, -1 };
   pid_t pid = 0;
   if (!pipes_open (&pipes, error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * fusermount3(1), the set-uid program that mounts for plain users. It is given one end of
- * a socket in _FUSE_COMMFD and sends the open /dev/fuse through it (libfuse,
+ * fusermount3(1), the set-uid program that mounts for plain users. It is given one end
+ * of a socket in _FUSE_COMMFD and sends the open /dev/fuse through it (libfuse,
  * util/fusermount.c).
  */
 #pragma once

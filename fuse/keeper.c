@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The keeper. Owns its pipe: one byte means "unmount", an end of file without it that the
- * mount has gone already, or that the daemon was killed.
+ * The keeper. Owns its pipe: one byte means "unmount", an end of file without it that
+ * the mount has gone already, or that the daemon was killed.
  */
 #include "fuse/keeper.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The keeper: a process that unmounts for the daemon when that ends on a signal. The
- * daemon itself has given up the right to (capabilities, no_new_privs: fusermount3 would
- * have none either). It holds nothing of the mount, so a killed daemon still leaves a
- * mount that says ENOTCONN, and it ends with the daemon.
+ * daemon itself has given up the right to (capabilities, no_new_privs: fusermount3
+ * would have none either). It holds nothing of the mount, so a killed daemon still
+ * leaves a mount that says ENOTCONN, and it ends with the daemon.
  */
 #pragma once
 

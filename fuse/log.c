@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 struct VtreeLog {
-  VtreeFd fd; /* -1: syslog */
+  VtreeFd fd;  /* -1: syslog */
   GMutex lock; /* the rate */
   VtreeRate rate;
 };
@@ -27,8 +27,8 @@ open_target (const char *target, GError **error)
   if (g_str_equal (target, "stderr"))
     fd = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   else
-    fd = open (target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-               0640);
+    fd = open (target,
+               O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
   if (fd < 0)
     vtree_error_set_errno (error, errno, "open the log %s", target);
   return fd;
@@ -71,8 +71,8 @@ write_file (const VtreeLog *log, const char *message)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *time = g_date_time_format (now, "%Y-%m-%dT%H:%M:%SZ");
-  g_autofree char *line = g_strdup_printf ("%s mount.fuse.vtree[%d]: %s\n", time,
-                                           (int) getpid (), message);
+  g_autofree char *line
+    = g_strdup_printf ("%s mount.fuse.vtree[%d]: %s\n", time, (int) getpid (), message);
   /* What can't be logged can't be reported either. */
   ssize_t written = write (log->fd, line, strlen (line));
   (void) written;

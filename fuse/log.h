@@ -16,8 +16,9 @@ typedef enum {
   VTREE_LOG_NOTICE,
 } VtreeLogLevel;
 
-/* TARGET: "syslog", "stderr" (kept open though the daemon gives up its own), or the path
- * of a file that is appended to, made 0640 if need be. Errors: VTREE_ERRNO_ERROR. */
+/* TARGET: "syslog", "stderr" (kept open though the daemon gives up its own), or the
+ * path of a file that is appended to, made 0640 if need be. Errors:
+ * VTREE_ERRNO_ERROR. */
 VtreeLog *vtree_log_new (const char *target, GError **error);
 void vtree_log_free (VtreeLog *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeLog, vtree_log_free)
@@ -32,7 +33,7 @@ void vtree_log_write (VtreeLog *log, VtreeLogLevel level, const char *format, ..
 bool vtree_log_admit (VtreeLog *log);
 
 /* The rate behind it: VTREE_RATE_BURST lines at once, then VTREE_RATE_PER_SECOND. */
-#define VTREE_RATE_BURST      32
+#define VTREE_RATE_BURST 32
 #define VTREE_RATE_PER_SECOND 4
 
 typedef struct {
@@ -41,6 +42,7 @@ typedef struct {
   guint64 suppressed;
 } VtreeRate;
 
+/* A full bucket at NOW (microseconds). */
 void vtree_rate_init (VtreeRate *rate, gint64 now);
 /* *SUPPRESSED: how many were refused since the last one that was admitted. */
 bool vtree_rate_admit (VtreeRate *rate, gint64 now, guint64 *suppressed);

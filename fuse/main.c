@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The mount helper's entry point. */
-#include "fuse/helper.h"
+#include "fuse/mount.h"
 
 int
 main (int argc, char **argv)
 {
-  return vtree_helper_main (argc, argv);
+  return vtree_mount_main (argc, argv);
 }

@@ -19,8 +19,8 @@
    | FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_NO_OPEN_SUPPORT              \
    | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT)
 #define BACKGROUND_MAX 64
-/* Larger ones are refused: a reply to GETXATTR or LISTXATTR (the kernel asks for no more
- * than XATTR_SIZE_MAX and XATTR_LIST_MAX, 64 KiB) or READDIR. */
+/* Larger ones are refused: a reply to GETXATTR or LISTXATTR (the kernel asks for no
+ * more than XATTR_SIZE_MAX and XATTR_LIST_MAX, 64 KiB) or READDIR. */
 #define REPLY_MAX (1024 * 1024)
 
 static VtreeOps *
@@ -89,7 +89,8 @@ op_open (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
   VtreeOps *ops = count (req, VTREE_REQUEST_OPEN);
   /* Lazy: the kernel never asks again, and keeps the page cache by itself. */
-  int result = vtree_fs_open_checked (ops->fs) ? vtree_fs_open (ops->fs, node) : -ENOSYS;
+  int result
+    = vtree_fs_open_checked (ops->fs) ? vtree_fs_open (ops->fs, node) : -ENOSYS;
   if (result == 0)
     vtree_reply_open (req, fi);
   else
@@ -139,8 +140,7 @@ read_directory (fuse_req_t req, fuse_ino_t node, size_t size, off_t cookie, bool
   if (buffer == NULL || cookie < 0) {
     vtree_reply_result (req, buffer == NULL ? -ENOMEM : -EINVAL);
   } else {
-    VtreeReplyEntries entries
-        = { req, buffer->data, MIN (size, REPLY_MAX), 0, plus };
+    VtreeReplyEntries entries = { req, buffer->data, MIN (size, REPLY_MAX), 0, plus };
     int result = vtree_fs_readdir (ops->fs, node, (uint64_t) cookie,
                                    vtree_reply_add_entry, &entries);
     /* What comes before a bad entry is good; the next call starts at the bad one. */
@@ -169,7 +169,8 @@ op_readdirplus (fuse_req_t req, fuse_ino_t node, size_t size, off_t cookie,
   read_directory (req, node, size, cookie, true);
 }
 
-/* LENGTH: bytes at DATA, or only the length where the caller gave no room, or -errno. */
+/* LENGTH: bytes at DATA, or only the length where the caller gave no room, or
+ * -errno. */
 static void
 reply_xattr (fuse_req_t req, const char *data, size_t size, ssize_t length)
 {

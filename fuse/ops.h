@@ -19,4 +19,5 @@ typedef struct {
   bool no_opendir;
 } VtreeOps;
 
+/* The table; userdata has to be a VtreeOps. */
 const struct fuse_lowlevel_ops *vtree_ops_table (void);

@@ -146,7 +146,7 @@ parse_number (const char *name, const char *value, uint64_t max, uint64_t *numbe
   guint64 parsed = 0;
   if (!g_ascii_string_to_unsigned (value, 10, 0, max, &parsed, NULL)) {
     g_autofree char *expected
-        = g_strdup_printf ("a number from 0 to %" G_GUINT64_FORMAT, (guint64) max);
+      = g_strdup_printf ("a number from 0 to %" G_GUINT64_FORMAT, (guint64) max);
     return refuse_value (name, value, expected, error);
   }
   *number = parsed;
@@ -230,20 +230,51 @@ static const Option own_options[] = {
 
 /* mount(8)'s own, or without a meaning for what is read-only and has no devices, set-id
  * bits or access times unless we are told otherwise. */
-static const char *const tolerated[]
-    = { "ro",        "rw",          "defaults",     "auto",      "noauto",
-        "nofail",    "_netdev",     "_rnetdev",     "owner",     "group",
-        "nouser",    "nousers",     "noowner",      "nogroup",   "suid",
-        "nosuid",    "dev",         "nodev",        "sync",      "async",
-        "dirsync",   "atime",       "noatime",      "diratime",  "nodiratime",
-        "relatime",  "norelatime",  "strictatime",  "lazytime",  "nolazytime",
-        "nostrictatime", "iversion", "noiversion",  "silent",    "loud",
-        "mand",      "nomand",      "symfollow",    "default_permissions",
-        "drop_privileges", NULL };
+static const char *const tolerated[] = { "ro",
+                                         "rw",
+                                         "defaults",
+                                         "auto",
+                                         "noauto",
+                                         "nofail",
+                                         "_netdev",
+                                         "_rnetdev",
+                                         "owner",
+                                         "group",
+                                         "nouser",
+                                         "nousers",
+                                         "noowner",
+                                         "nogroup",
+                                         "suid",
+                                         "nosuid",
+                                         "dev",
+                                         "nodev",
+                                         "sync",
+                                         "async",
+                                         "dirsync",
+                                         "atime",
+                                         "noatime",
+                                         "diratime",
+                                         "nodiratime",
+                                         "relatime",
+                                         "norelatime",
+                                         "strictatime",
+                                         "lazytime",
+                                         "nolazytime",
+                                         "nostrictatime",
+                                         "iversion",
+                                         "noiversion",
+                                         "silent",
+                                         "loud",
+                                         "mand",
+                                         "nomand",
+                                         "symfollow",
+                                         "default_permissions",
+                                         "drop_privileges",
+                                         NULL };
 
 /* The same, with a value. drop_privileges is what we do in any case. */
 static const char *const tolerated_values[]
-    = { "comment", "helper", "uhelper", "user", "user_id", "group_id", NULL };
+  = { "comment", "helper", "uhelper", "user", "user_id", "group_id", NULL };
 
 static bool
 is_tolerated (const char *name, const char *value)
@@ -429,7 +460,8 @@ vtree_mount_options_settings (VtreeMountOptions *options, const char *const *set
 }
 
 bool
-vtree_mount_options_check (const VtreeMountOptions *options, bool is_root, GError **error)
+vtree_mount_options_check (const VtreeMountOptions *options, bool is_root,
+                           GError **error)
 {
   if (!is_root && (options->allow_suid || options->allow_dev))
     return vtree_error_set (error, VTREE_ERROR_INVALID,

@@ -19,9 +19,19 @@
 /* -o texts that are longer than this, together, are refused. */
 #define VTREE_MOUNT_OPTIONS_MAX 65536
 
-typedef enum { VTREE_OPEN_LAZY = 0, VTREE_OPEN_CHECKED } VtreeOpenMode;
-typedef enum { VTREE_IO_DAEMON = 0, VTREE_IO_PASSTHROUGH, VTREE_IO_AUTO } VtreeIoMode;
-typedef enum { VTREE_XATTR_SIGNED = 0, VTREE_XATTR_MAGIC } VtreeXattrMode;
+typedef enum {
+  VTREE_OPEN_LAZY = 0,
+  VTREE_OPEN_CHECKED
+} VtreeOpenMode;
+typedef enum {
+  VTREE_IO_DAEMON = 0,
+  VTREE_IO_PASSTHROUGH,
+  VTREE_IO_AUTO
+} VtreeIoMode;
+typedef enum {
+  VTREE_XATTR_SIGNED = 0,
+  VTREE_XATTR_MAGIC
+} VtreeXattrMode;
 
 typedef struct {
   char *objects; /* NULL: the default */
@@ -47,6 +57,7 @@ typedef struct {
 #define VTREE_MOUNT_OPTIONS_INIT { 0 }
 /* clang-format on */
 
+/* Frees what it owns. */
 void vtree_mount_options_clear (VtreeMountOptions *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeMountOptions, vtree_mount_options_clear)
 
@@ -55,8 +66,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeMountOptions, vtree_mount_options_clear)
 bool vtree_mount_options_parse (VtreeMountOptions *options, const char *text,
                                 bool sloppy, GError **error);
 
-/* Takes SETTINGS ("name=value", NULL-terminated) for what no -o gave. Only policy can be
- * set there; anything else, or a bad value, is VTREE_ERROR_INVALID. */
+/* Takes SETTINGS ("name=value", NULL-terminated) for what no -o gave. Only policy can
+ * be set there; anything else, or a bad value, is VTREE_ERROR_INVALID. */
 bool vtree_mount_options_settings (VtreeMountOptions *options,
                                    const char *const *settings, GError **error);
 

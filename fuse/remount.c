@@ -33,8 +33,7 @@ vtree_remount_check (const char *dir, const VtreeMountOptions *options, GError *
   if (ioctl (fd, VTREE_IOC_STATUS, &status) != 0 || status.node_id != 1)
     return vtree_error_set (error, VTREE_ERROR_INVALID, "remount %s: no vtree mount",
                             dir);
-  bool same
-    = ((st.f_flag & ST_NOEXEC) != 0 || !options->noexec)
-      && ((st.f_flag & FLAG_NOSYMFOLLOW) != 0 || !options->nosymfollow);
+  bool same = ((st.f_flag & ST_NOEXEC) != 0 || !options->noexec)
+              && ((st.f_flag & FLAG_NOSYMFOLLOW) != 0 || !options->nosymfollow);
   return same && !vtree_mount_options_any_own (options) ? true : refuse (dir, error);
 }

@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-/* Seconds: some thirty years. libfuse makes whole seconds and nanoseconds of it, and the
- * kernel jiffies; all of them far from an overflow. */
+/* Seconds: some thirty years. libfuse makes whole seconds and nanoseconds of it, and
+ * the kernel jiffies; all of them far from an overflow. */
 #define FOR_EVER 1e9
 
 void
@@ -21,7 +21,7 @@ vtree_reply_result (fuse_req_t req, int result)
 static struct fuse_entry_param
 make_entry (const struct stat *st)
 {
-  return (struct fuse_entry_param) {
+  return (struct fuse_entry_param){
     .ino = st->st_ino,
     .attr = *st,
     .attr_timeout = FOR_EVER,
@@ -105,10 +105,10 @@ vtree_reply_add_entry (void *context, const VtreeDirent *entry)
   VtreeReplyEntries *entries = context;
   size_t space = entries->size - entries->used;
   size_t needed
-      = entries->plus
-            ? add_plus (entries, space, entry)
-            : fuse_add_direntry (entries->req, entries->data + entries->used, space,
-                                 entry->name, &entry->st, (off_t) entry->next);
+    = entries->plus
+        ? add_plus (entries, space, entry)
+        : fuse_add_direntry (entries->req, entries->data + entries->used, space,
+                             entry->name, &entry->st, (off_t) entry->next);
   if (needed > space)
     return false;
   entries->used += needed;

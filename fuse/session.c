@@ -28,9 +28,8 @@ typedef struct fuse_loop_config LoopConfig;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LoopConfig, fuse_loop_cfg_destroy)
 
 /* libfuse's own complaints; its levels are syslog's. */
-static void
-log_library (enum fuse_log_level level, const char *format, va_list args)
-    G_GNUC_PRINTF (2, 0);
+static void log_library (enum fuse_log_level level, const char *format, va_list args)
+  G_GNUC_PRINTF (2, 0);
 
 static void
 log_library (enum fuse_log_level level, const char *format, va_list args)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The connection with the kernel: libfuse's session over an open /dev/fuse, served by as
- * many threads as there are processors until it is unmounted or told to end.
+ * The connection with the kernel: libfuse's session over an open /dev/fuse, served by
+ * as many threads as there are processors until it is unmounted or told to end.
  */
 #pragma once
 

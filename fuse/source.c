@@ -87,8 +87,9 @@ vtree_source_parse (VtreeSource *source, const char *text,
     return take_path (source, VTREE_SOURCE_MANIFEST, text, options, error);
   if (cause != NULL)
     return invalid (text, cause->message, error);
-  return invalid (text, "expected REPO:REF, the path of a root statement (X.root, with "
-                        "ref=) or that of a manifest (with digest=)",
+  return invalid (text,
+                  "expected REPO:REF, the path of a root statement (X.root, with "
+                  "ref=) or that of a manifest (with digest=)",
                   error);
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   VtreeRefSpec spec; /* VTREE_SOURCE_REF */
 } VtreeSource;
 
+/* Frees what it owns. */
 void vtree_source_clear (VtreeSource *source);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeSource, vtree_source_clear)
 

@@ -7,4 +7,4 @@
 /* Exit status: 0 once the tree is usable (and served by a process of its own), 1 for
  * usage, 32 for a failed mount; an error is one line on standard error, or goes to
  * `vtree mount` (core/handoff.h). */
-int vtree_helper_main (int argc, char **argv);
+int vtree_mount_main (int argc, char **argv);

@@ -3,7 +3,7 @@
  * Opening what is to be mounted. Owns the order of things: repository, its lock, trust,
  * manifest. Decides nothing about trust itself: that is resolve's.
  */
-#include "fuse/tree.h"
+#include "fuse/origin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,44 +20,45 @@
 static VtreeResolveOptions
 resolve_options (const VtreeMountOptions *options, const VtreePaths *paths, bool fake)
 {
-  return (VtreeResolveOptions) {
+  return (VtreeResolveOptions){
     .paths = paths,
     .key_file = options->key,
     .digest = options->has_digest ? &options->digest : NULL,
     .min_version = options->min_version,
     .force = options->force,
     .raise_mark = !fake,
-    .verity = options->verity,
   };
 }
 
 static bool
-open_view (VtreeTree *tree, const VtreeMountOptions *options, GError **error)
+open_view (VtreeOrigin *origin, const VtreeMountOptions *options, GError **error)
 {
-  tree->manifest = tree->resolved->manifest;
-  tree->view
-    = vtree_resolved_open (tree->resolved, tree->store, options->verity, error);
-  return tree->view != NULL;
+  origin->manifest = origin->resolved->manifest;
+  origin->view
+    = vtree_resolved_open (origin->resolved, origin->store, options->verity, error);
+  return origin->view != NULL;
 }
 
 static bool
-open_ref (VtreeTree *tree, const VtreeSource *source, const VtreeMountOptions *options,
-          const VtreeResolveOptions *resolve, GError **error)
+open_ref (VtreeOrigin *origin, const VtreeSource *source,
+          const VtreeMountOptions *options, const VtreeResolveOptions *resolve,
+          GError **error)
 {
   g_auto (VtreeFd) lock = -1;
-  tree->repo = vtree_repo_open (source->path, error);
-  if (tree->repo == NULL
-      || !vtree_repo_lock (tree->repo, VTREE_REPO_LOCK_SHARED, LOCK_WAIT, &lock, error))
+  origin->repo = vtree_repo_open (source->path, error);
+  if (origin->repo == NULL
+      || !vtree_repo_lock (origin->repo, VTREE_REPO_LOCK_SHARED, LOCK_WAIT, &lock,
+                           error))
     return false;
-  tree->store = vtree_store_new (tree->repo, error);
-  if (tree->store == NULL)
+  origin->store = vtree_store_new (origin->repo, error);
+  if (origin->store == NULL)
     return false;
-  tree->resolved = vtree_resolve (tree->repo, &source->spec, resolve, error);
-  return tree->resolved != NULL && open_view (tree, options, error);
+  origin->resolved = vtree_resolve (origin->repo, &source->spec, resolve, error);
+  return origin->resolved != NULL && open_view (origin, options, error);
 }
 
-/* Opens a regular file that the user named; *FD is -1 and the result true where there is
- * none. */
+/* Opens a regular file that the user named; *FD is -1 and the result true where there
+ * is none. */
 static bool
 open_named (const char *path, VtreeFd *fd, struct stat *st, GError **error)
 {
@@ -98,18 +99,18 @@ missing (const char *path, GError **error)
 
 /* The store for a source that names none: objects=, or the user's own repository. */
 static bool
-open_store (VtreeTree *tree, const VtreeMountOptions *options, const VtreePaths *paths,
-            VtreeDigestAlg alg, GError **error)
+open_store (VtreeOrigin *origin, const VtreeMountOptions *options,
+            const VtreePaths *paths, VtreeDigestAlg alg, GError **error)
 {
   const char *path = options->objects;
   if (path == NULL)
     path = vtree_paths_repo (paths);
-  tree->store = vtree_store_open (path, alg, error);
-  return tree->store != NULL;
+  origin->store = vtree_store_open (path, alg, error);
+  return origin->store != NULL;
 }
 
 static bool
-open_statement (VtreeTree *tree, const VtreeSource *source,
+open_statement (VtreeOrigin *origin, const VtreeSource *source,
                 const VtreeMountOptions *options, const VtreeResolveOptions *resolve,
                 GError **error)
 {
@@ -126,11 +127,11 @@ open_statement (VtreeTree *tree, const VtreeSource *source,
     return false;
   if (sig == NULL)
     return missing (sig_path, error);
-  tree->resolved = vtree_resolve_statement (options->ref, root, sig, resolve, error);
-  return tree->resolved != NULL
-         && open_store (tree, options, resolve->paths, tree->resolved->manifest.alg,
+  origin->resolved = vtree_resolve_statement (options->ref, root, sig, resolve, error);
+  return origin->resolved != NULL
+         && open_store (origin, options, resolve->paths, origin->resolved->manifest.alg,
                         error)
-         && open_view (tree, options, error);
+         && open_view (origin, options, error);
 }
 
 static VtreeView *
@@ -146,7 +147,7 @@ view_of_object (VtreeObject *object, GError **error)
 }
 
 static bool
-open_manifest (VtreeTree *tree, const VtreeSource *source,
+open_manifest (VtreeOrigin *origin, const VtreeSource *source,
                const VtreeMountOptions *options, const VtreePaths *paths,
                GError **error)
 {
@@ -156,61 +157,63 @@ open_manifest (VtreeTree *tree, const VtreeSource *source,
     return false;
   if (fd < 0)
     return missing (source->path, error);
-  tree->manifest = options->digest;
+  origin->manifest = options->digest;
   VtreeObjectSpec spec = { .digest = options->digest,
                            .size = (uint64_t) st.st_size,
                            .policy = options->verity };
   g_autoptr (VtreeObject) object
     = vtree_object_new_take (vtree_fd_steal (&fd), -1, &spec, error);
   if (object != NULL)
-    tree->view = view_of_object (object, error);
-  if (tree->view == NULL) {
+    origin->view = view_of_object (object, error);
+  if (origin->view == NULL) {
     g_prefix_error (error, "manifest %s: ", source->path);
     return false;
   }
-  return open_store (tree, options, paths, vtree_view_totals (tree->view)->alg, error);
+  return open_store (origin, options, paths, vtree_view_totals (origin->view)->alg,
+                     error);
 }
 
 bool
-vtree_tree_open (VtreeTree *tree, const VtreeSource *source,
-                 const VtreeMountOptions *options, const VtreePaths *paths, bool fake,
-                 GError **error)
+vtree_origin_open (VtreeOrigin *origin, const VtreeSource *source,
+                   const VtreeMountOptions *options, const VtreePaths *paths, bool fake,
+                   GError **error)
 {
   VtreeResolveOptions resolve = resolve_options (options, paths, fake);
   bool ok = false;
   switch (source->kind) {
   case VTREE_SOURCE_REF:
-    ok = open_ref (tree, source, options, &resolve, error);
+    ok = open_ref (origin, source, options, &resolve, error);
     break;
   case VTREE_SOURCE_STATEMENT:
-    ok = open_statement (tree, source, options, &resolve, error);
+    ok = open_statement (origin, source, options, &resolve, error);
     break;
   case VTREE_SOURCE_MANIFEST:
-    ok = open_manifest (tree, source, options, paths, error);
+    ok = open_manifest (origin, source, options, paths, error);
     break;
   }
   if (!ok)
     return false;
   const VtreeObject *object
-    = vtree_pages_peek_object (vtree_view_peek_pages (tree->view));
-  tree->enforcer = object != NULL ? vtree_object_enforcer (object) : VTREE_ENFORCER_NONE;
+    = vtree_pages_peek_object (vtree_view_peek_pages (origin->view));
+  origin->enforcer
+    = object != NULL ? vtree_object_enforcer (object) : VTREE_ENFORCER_NONE;
   return true;
 }
 
 bool
-vtree_tree_needs_privilege (const VtreeTree *tree)
+vtree_origin_needs_privilege (const VtreeOrigin *origin)
 {
   struct stat st;
   /* Of a bare directory of objects we don't know whose the files in it are. */
-  return tree->repo == NULL || fstat (vtree_repo_dirfd (tree->repo), &st) != 0
+  return origin->repo == NULL || fstat (vtree_repo_dirfd (origin->repo), &st) != 0
          || st.st_uid != 0;
 }
 
 void
-vtree_tree_clear (VtreeTree *tree)
+vtree_origin_clear (VtreeOrigin *origin)
 {
-  g_clear_pointer (&tree->view, vtree_view_unref);
-  g_clear_pointer (&tree->resolved, vtree_resolved_free);
-  g_clear_pointer (&tree->store, vtree_store_free);
-  g_clear_pointer (&tree->repo, vtree_repo_free);
+  g_clear_pointer (&origin->view, vtree_view_unref);
+  g_clear_pointer (&origin->resolved, vtree_resolved_free);
+  g_clear_pointer (&origin->store, vtree_store_free);
+  g_clear_pointer (&origin->repo, vtree_repo_free);
 }

@@ -3,7 +3,7 @@
  * The mount helper. Owns the order in which a mount is made, and what is said of it;
  * everything that can fail fails in here, before success is reported.
  */
-#include "fuse/helper.h"
+#include "fuse/mount.h"
 
 #include "core/handoff.h"
 #include "core/settings.h"
@@ -26,7 +26,11 @@
 #define NAME "mount.fuse.vtree"
 
 /* mount(8), "EXIT STATUS". */
-enum { EXIT_MOUNTED = 0, EXIT_USAGE = 1, EXIT_MOUNT_FAILED = 32 };
+enum {
+  EXIT_MOUNTED = 0,
+  EXIT_USAGE = 1,
+  EXIT_MOUNT_FAILED = 32
+};
 
 /* All that a mount is made of. */
 typedef struct {
@@ -34,7 +38,7 @@ typedef struct {
   VtreeSource source;
   VtreePaths *paths;
   VtreeLog *log;
-  VtreeTree tree;
+  VtreeOrigin origin;
   GPtrArray *notes;
   char *dir; /* absolute */
   int handoff;
@@ -43,7 +47,7 @@ typedef struct {
 static void
 mount_clear (Mount *mount)
 {
-  vtree_tree_clear (&mount->tree);
+  vtree_origin_clear (&mount->origin);
   g_clear_pointer (&mount->log, vtree_log_free);
   g_clear_pointer (&mount->paths, vtree_paths_free);
   g_clear_pointer (&mount->notes, g_ptr_array_unref);
@@ -59,7 +63,8 @@ check_request (Mount *mount, GError **error)
 {
   const VtreeMountOptions *options = &mount->arguments.options;
   return vtree_mount_options_check (options, geteuid () == 0, error)
-         && vtree_source_parse (&mount->source, mount->arguments.source, options, error);
+         && vtree_source_parse (&mount->source, mount->arguments.source, options,
+                                error);
 }
 
 static bool
@@ -71,7 +76,8 @@ load_settings (Mount *mount, GError **error)
   g_auto (GStrv) settings = vtree_settings_mount_options (mount->paths, error);
   VtreeMountOptions *options = &mount->arguments.options;
   return settings != NULL
-         && vtree_mount_options_settings (options, (const char *const *) settings, error)
+         && vtree_mount_options_settings (options, (const char *const *) settings,
+                                          error)
          && vtree_mount_options_check (options, geteuid () == 0, error);
 }
 
@@ -103,7 +109,7 @@ check_directory (Mount *mount, GError **error)
 static void
 collect_notes (Mount *mount)
 {
-  const VtreeResolved *resolved = mount->tree.resolved;
+  const VtreeResolved *resolved = mount->origin.resolved;
   mount->notes = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; resolved != NULL && i < resolved->notes->len; i++)
     g_ptr_array_add (mount->notes, g_strdup (resolved->notes->pdata[i]));
@@ -124,8 +130,8 @@ prepare (Mount *mount, GError **error)
   mount->log = vtree_log_new (log, error);
   if (mount->log == NULL)
     return false;
-  if (!vtree_tree_open (&mount->tree, &mount->source, &arguments->options, mount->paths,
-                        arguments->fake, error))
+  if (!vtree_origin_open (&mount->origin, &mount->source, &arguments->options,
+                          mount->paths, arguments->fake, error))
     return false;
   collect_notes (mount);
   return (arguments->namespace_ == NULL
@@ -155,7 +161,7 @@ static VtreeFsOptions
 fs_options (const VtreeMountOptions *options)
 {
   bool is_user = geteuid () != 0;
-  return (VtreeFsOptions) {
+  return (VtreeFsOptions){
     .verity = options->verity,
     .open_checked = options->open == VTREE_OPEN_CHECKED,
     .magic = options->xattr == VTREE_XATTR_MAGIC,
@@ -176,7 +182,7 @@ do_mount (Mount *mount, GError **error)
   int device = open_channel (mount, error);
   if (device < 0)
     return false;
-  VtreeDaemonOptions daemon = { .tree = &mount->tree,
+  VtreeDaemonOptions daemon = { .origin = &mount->origin,
                                 .options = &mount->arguments.options,
                                 .log = mount->log,
                                 .source = mount->arguments.source,
@@ -196,10 +202,10 @@ run (Mount *mount, GError **error)
     return g_error_matches (*error, VTREE_ERROR, VTREE_ERROR_INVALID)
              ? EXIT_USAGE
              : EXIT_MOUNT_FAILED;
-  bool ok = mount->arguments.options.remount
-              ? vtree_remount_check (mount->arguments.dir, &mount->arguments.options,
-                                     error)
-              : do_mount (mount, error);
+  bool ok
+    = mount->arguments.options.remount
+        ? vtree_remount_check (mount->arguments.dir, &mount->arguments.options, error)
+        : do_mount (mount, error);
   return ok ? EXIT_MOUNTED : EXIT_MOUNT_FAILED;
 }
 
@@ -220,7 +226,7 @@ print_error (const GError *error)
 }
 
 int
-vtree_helper_main (int argc, char **argv)
+vtree_mount_main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   g_auto (Mount) mount = { .handoff = vtree_handoff_take () };

@@ -16,16 +16,17 @@ typedef struct {
   VtreeResolved *resolved; /* NULL for a manifest pinned by its digest alone */
   VtreeDigest manifest;
   VtreeEnforcer enforcer; /* of the manifest */
-} VtreeTree;
+} VtreeOrigin;
 
-void vtree_tree_clear (VtreeTree *tree);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeTree, vtree_tree_clear)
+/* Closes everything. */
+void vtree_origin_clear (VtreeOrigin *origin);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeOrigin, vtree_origin_clear)
 
-/* TREE must be zeroed. FAKE: look only, raise no mark. Errors: those of resolve.h and
+/* ORIGIN must be zeroed. FAKE: look only, raise no mark. Errors: those of resolve.h and
  * store.h, each with what it was about. */
-bool vtree_tree_open (VtreeTree *tree, const VtreeSource *source,
-                      const VtreeMountOptions *options, const VtreePaths *paths,
-                      bool fake, GError **error);
+bool vtree_origin_open (VtreeOrigin *origin, const VtreeSource *source,
+                        const VtreeMountOptions *options, const VtreePaths *paths,
+                        bool fake, GError **error);
 
 /* True when root without capabilities could not read all of the store. */
-bool vtree_tree_needs_privilege (const VtreeTree *tree);
+bool vtree_origin_needs_privilege (const VtreeOrigin *origin);
