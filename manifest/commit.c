@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the order of a commit. Everything before the head moves can fail, or be killed,
+ * and leaves the old release as it was: objects that nothing names, at worst a version
+ * that no head names.
+ *
+ *   locks -> version -> capture and stage -> manifest, checked -> statement, signed
+ *   -> one syncfs, sealed, renamed -> statement and signatures put -> one syncfs
+ *   -> head -> mark
+ */
+#include "manifest/commit.h"
+
+#include "core/mark.h"
+#include "manifest/check.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+typedef struct {
+  const VtreeRepo *repo;
+  const VtreeCommitOptions *options;
+  VtreeIngest *ingest;
+  GBytes *root; /* the statement's bytes */
+  GBytes *sig;  /* NULL: unsigned */
+  VtreeStatement *statement;
+} Commit;
+
+void
+vtree_commit_result_clear (VtreeCommitResult *result)
+{
+  g_clear_pointer (&result->replaced, g_ptr_array_unref);
+}
+
+static bool
+is_signed (const VtreeCommitOptions *options)
+{
+  return options->keys != NULL && options->keys->len > 0;
+}
+
+/* The largest version that exists, whether or not a head names it; 0 for none. */
+static bool
+find_newest (const Commit *commit, uint64_t *newest, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  *newest = 0;
+  g_autoptr (GArray) versions
+    = vtree_refs_versions (commit->repo, commit->options->ref, &failure);
+  if (g_error_matches (failure, VTREE_ERROR, VTREE_ERROR_MISSING))
+    return true;
+  if (versions == NULL) {
+    g_propagate_error (error, g_steal_pointer (&failure));
+    return false;
+  }
+  if (versions->len > 0)
+    *newest = g_array_index (versions, uint64_t, versions->len - 1);
+  return true;
+}
+
+/* The version to commit, above head and mark; one that nobody asked for is also above
+ * what is still unsigned. */
+static bool
+choose_version (const Commit *commit, uint64_t head, uint64_t *version, GError **error)
+{
+  const VtreeCommitOptions *options = commit->options;
+  bool has_mark;
+  VtreeMark mark;
+  if (!vtree_mark_load (options->paths, options->ref, &has_mark, &mark, error))
+    return false;
+  uint64_t floor = has_mark ? MAX (head, mark.version) : head;
+  if (options->version > floor) {
+    *version = options->version;
+    return true;
+  }
+  if (options->version != 0)
+    return vtree_error_set (
+      error, VTREE_ERROR_ROLLBACK,
+      "version %" G_GUINT64_FORMAT " is not above %" G_GUINT64_FORMAT ", which is %s",
+      options->version, floor, floor == head ? "the head" : "the mark");
+  uint64_t newest;
+  if (!find_newest (commit, &newest, error))
+    return false;
+  newest = MAX (newest, floor);
+  if (newest == UINT64_MAX)
+    return vtree_error_set (error, VTREE_ERROR_LIMIT,
+                            "there is no version above %" G_GUINT64_FORMAT, newest);
+  *version = newest + 1;
+  return true;
+}
+
+/* Names the head's manifest as the parent, where it can be read. It is information:
+ * nobody decides anything by it, so an unreadable old statement does not stop a new
+ * one. */
+static void
+find_parent (Commit *commit, uint64_t head)
+{
+  g_autoptr (GBytes) root = NULL;
+  g_autoptr (GBytes) sig = NULL;
+  if (!vtree_refs_load (commit->repo, commit->options->ref, head, &root, &sig, NULL))
+    return;
+  size_t size;
+  const void *data = g_bytes_get_data (root, &size);
+  g_autoptr (VtreeStatement) old = vtree_statement_parse (data, size, NULL);
+  if (old == NULL)
+    return;
+  commit->statement->has_parent = true;
+  commit->statement->parent = old->manifest;
+}
+
+/* The statement without what the capture will tell. Serializing it once finds what is
+ * wrong with it before hours of work. */
+static bool
+prepare_statement (Commit *commit, GError **error)
+{
+  const VtreeCommitOptions *options = commit->options;
+  uint64_t head = 0;
+  bool has_head;
+  if (!vtree_refs_head (commit->repo, options->ref, &has_head, &head, error))
+    return false;
+  VtreeStatement *statement = g_new0 (VtreeStatement, 1);
+  commit->statement = statement;
+  if (!choose_version (commit, has_head ? head : 0, &statement->version, error))
+    return false;
+  statement->ref = g_strdup (options->ref);
+  statement->created = g_get_real_time () / G_USEC_PER_SEC;
+  statement->expires = options->expires;
+  statement->manifest.alg = vtree_repo_options (commit->repo)->digest;
+  statement->size = 1;
+  if (options->expires != 0 && options->expires <= statement->created)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "it would have expired already");
+  if (options->message != NULL) {
+    const char *const extra[] = { "x-message", options->message, NULL };
+    statement->extra = g_strdupv ((char **) (void *) extra);
+  }
+  if (has_head)
+    find_parent (commit, head);
+  g_autoptr (GBytes) probe = vtree_statement_serialize (statement, error);
+  return probe != NULL;
+}
+
+/* Reads DIR, and hands the manifest's bytes back. */
+static GBytes *
+capture_tree (Commit *commit, const char *dir, const VtreeCaptureOptions *wanted,
+              GError **error)
+{
+  g_autofree char *shown = vtree_error_escape (dir, -1);
+  g_auto (VtreeFd) fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat st;
+  if (fd < 0 || fstat (vtree_repo_dirfd (commit->repo), &st) != 0) {
+    vtree_error_set_errno (error, errno, "open %s", shown);
+    return NULL;
+  }
+  VtreeCaptureOptions capture = *wanted;
+  const VtreeRepoOptions *repo = vtree_repo_options (commit->repo);
+  capture.alg = repo->digest;
+  capture.forbidden_dev = st.st_dev;
+  capture.forbidden_ino = st.st_ino;
+  capture.require_world_readable = repo->shared && !commit->options->allow_secret;
+  g_autoptr (VtreeBuilder) builder
+    = vtree_capture (fd, dir, &capture, commit->ingest, error);
+  return builder != NULL ? vtree_builder_finish (builder, error) : NULL;
+}
+
+/* Checks the manifest like any other consumer would: what is wrong with it shall not be
+ * signed. Its figures go into RESULT. */
+static bool
+check_manifest (GBytes *manifest, VtreeCommitResult *result, GError **error)
+{
+  g_autoptr (VtreePages) pages = vtree_pages_new_for_bytes (manifest);
+  g_autoptr (VtreeView) view = vtree_view_new (pages, error);
+  if (view == NULL || !vtree_check_manifest (view, error)) {
+    g_prefix_error (error, "the new manifest fails its own check: ");
+    return false;
+  }
+  result->totals = *vtree_view_totals (view);
+  return true;
+}
+
+static bool
+stage_manifest (Commit *commit, GBytes *manifest, GError **error)
+{
+  size_t size;
+  const void *data = g_bytes_get_data (manifest, &size);
+  commit->statement->size = size;
+  return vtree_ingest_bytes (commit->ingest, data, size, &commit->statement->manifest,
+                             error);
+}
+
+static bool
+add_signature (VtreeSignatures *signatures, const VtreePrivateKey *key, GBytes *message,
+               GError **error)
+{
+  size_t size;
+  const void *data = g_bytes_get_data (message, &size);
+  uint8_t value[VTREE_SIGNATURE_SIZE];
+  g_autoptr (VtreePublicKey) public_key = vtree_private_key_public (key, error);
+  return public_key != NULL && vtree_private_key_sign (key, data, size, value, error)
+         && vtree_signatures_add (signatures, vtree_public_key_id (public_key), value,
+                                  error);
+}
+
+static bool
+sign_statement (Commit *commit, GError **error)
+{
+  commit->root = vtree_statement_serialize (commit->statement, error);
+  if (commit->root == NULL)
+    return false;
+  if (!is_signed (commit->options))
+    return true;
+  g_autoptr (GBytes) message = vtree_statement_signed_bytes (commit->root);
+  g_autoptr (VtreeSignatures) signatures = vtree_signatures_new ();
+  for (guint i = 0; i < commit->options->keys->len; i++) {
+    if (!add_signature (signatures, commit->options->keys->pdata[i], message, error))
+      return false;
+  }
+  commit->sig = vtree_signatures_serialize (signatures);
+  return true;
+}
+
+/* Everything that reaches the disk for good, in its order. */
+static bool
+publish (const Commit *commit, GError **error)
+{
+  const char *ref = commit->options->ref;
+  uint64_t version = commit->statement->version;
+  if (!vtree_ingest_seal (commit->ingest, error)
+      || !vtree_refs_put (commit->repo, ref, version, commit->root, commit->sig, error)
+      || !vtree_ingest_sync (commit->ingest, error))
+    return false;
+  if (commit->sig == NULL)
+    return true;
+  if (!vtree_refs_set_head (commit->repo, ref, version, error))
+    return false;
+  VtreeMark mark = { .version = version,
+                     .manifest = commit->statement->manifest,
+                     .created = commit->statement->created };
+  if (vtree_mark_raise (commit->options->paths, ref, &mark, error))
+    return true;
+  g_prefix_error (error, "version %" G_GUINT64_FORMAT " is committed, but: ", version);
+  return false;
+}
+
+static void
+fill_result (const Commit *commit, VtreeCommitResult *result)
+{
+  result->version = commit->statement->version;
+  result->manifest = commit->statement->manifest;
+  result->manifest_size = commit->statement->size;
+  vtree_ingest_stats (commit->ingest, &result->stats);
+  const GPtrArray *replaced = vtree_ingest_replaced (commit->ingest);
+  for (guint i = 0; i < replaced->len; i++) {
+    char text[VTREE_DIGEST_TEXT_MAX];
+    vtree_digest_format (replaced->pdata[i], text);
+    g_ptr_array_add (result->replaced, g_strdup (text));
+  }
+}
+
+static bool
+run (Commit *commit, const char *dir, const VtreeCaptureOptions *capture,
+     VtreeCommitResult *result, GError **error)
+{
+  const VtreeCommitOptions *options = commit->options;
+  if (!prepare_statement (commit, error))
+    return false;
+  VtreeIngestOptions ingest = { .verity = vtree_repo_options (commit->repo)->verity };
+  if (options->has_verity)
+    ingest.verity = options->verity;
+  commit->ingest = vtree_ingest_new (commit->repo, &ingest, error);
+  if (commit->ingest == NULL)
+    return false;
+  g_autoptr (GBytes) manifest = capture_tree (commit, dir, capture, error);
+  if (manifest == NULL || !check_manifest (manifest, result, error)
+      || !stage_manifest (commit, manifest, error) || !sign_statement (commit, error)
+      || !publish (commit, error))
+    return false;
+  fill_result (commit, result);
+  return true;
+}
+
+static void
+clear_commit (Commit *commit)
+{
+  g_clear_pointer (&commit->ingest, vtree_ingest_free);
+  g_clear_pointer (&commit->root, g_bytes_unref);
+  g_clear_pointer (&commit->sig, g_bytes_unref);
+  g_clear_pointer (&commit->statement, vtree_statement_free);
+}
+
+bool
+vtree_commit (const VtreeRepo *repo, const char *dir, const VtreeCommitOptions *options,
+              const VtreeCaptureOptions *capture, VtreeCommitResult *result,
+              GError **error)
+{
+  if (!vtree_ref_check_name (options->ref, error))
+    return false;
+  g_auto (VtreeFd) repo_lock = -1;
+  g_auto (VtreeFd) ref_lock = -1;
+  Commit commit = { .repo = repo, .options = options };
+  g_auto (VtreeCommitResult) done
+    = { .replaced = g_ptr_array_new_with_free_func (g_free) };
+  bool ok
+    = vtree_repo_lock (repo, VTREE_REPO_LOCK_SHARED, options->wait, &repo_lock, error)
+      && vtree_refs_lock (repo, options->ref, options->wait, &ref_lock, error)
+      && run (&commit, dir, capture, &done, error);
+  clear_commit (&commit);
+  if (!ok) {
+    g_prefix_error (error, "commit %s: ", options->ref);
+    return false;
+  }
+  *result = done;
+  done.replaced = NULL;
+  return true;
+}
