@@ -68,7 +68,8 @@ visible_length (const char *text, size_t length)
   if (c < 0x80)
     return c >= ' ' && c != '\\' && c != 0x7f ? 1 : 0;
   gunichar u = g_utf8_get_char_validated (text, (gssize) length);
-  if (u == (gunichar) -1 || u == (gunichar) -2 || !g_unichar_isgraph (u))
+  if (u == (gunichar) -1 || u == (gunichar) -2 || !g_unichar_isgraph (u) || u == 0x2028
+      || u == 0x2029) /* line and paragraph separator */
     return 0;
   return (size_t) g_unichar_to_utf8 (u, NULL);
 }

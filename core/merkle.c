@@ -17,7 +17,7 @@
 
 /* 2^63 bytes are 2^51 blocks; 64 hashes of SHA-512 a block make 9 levels of them. */
 #define MAX_LEVELS 10
-/* Hash blocks kept for one file: a sequential reader needs one a level. */
+/* Hash blocks kept for one file: a sequential reader needs one of each level. */
 #define CACHE_BLOCKS 16
 #define NO_BLOCK UINT64_MAX
 
@@ -209,21 +209,32 @@ cache_get (Cache *cache, Piece piece, uint8_t *out)
   return found;
 }
 
+/* Where BLOCK is to be kept: the root in the first place, for good, another one instead
+ * of what was not used for longest. The caller holds the lock. */
+static unsigned
+choose_place (const Cache *cache, uint64_t block)
+{
+  if (block == 0)
+    return 0;
+  unsigned oldest = 1;
+  for (unsigned i = 2; i < CACHE_BLOCKS; i++) {
+    if (cache->used[i] < cache->used[oldest])
+      oldest = i;
+  }
+  return oldest;
+}
+
 /* Remembers a verified hash block. Two threads may both do so: the same bytes. */
 static void
 cache_put (Cache *cache, uint64_t block, const uint8_t *data)
 {
   g_mutex_lock (&cache->lock);
-  unsigned oldest = 0;
-  for (unsigned i = 1; i < CACHE_BLOCKS; i++) {
-    if (cache->used[i] < cache->used[oldest])
-      oldest = i;
-  }
-  if (cache->data[oldest] == NULL)
-    cache->data[oldest] = g_malloc (VTREE_BLOCK_SIZE);
-  memcpy (cache->data[oldest], data, VTREE_BLOCK_SIZE);
-  cache->block[oldest] = block;
-  cache->used[oldest] = ++cache->clock;
+  unsigned i = choose_place (cache, block);
+  if (cache->data[i] == NULL)
+    cache->data[i] = g_malloc (VTREE_BLOCK_SIZE);
+  memcpy (cache->data[i], data, VTREE_BLOCK_SIZE);
+  cache->block[i] = block;
+  cache->used[i] = ++cache->clock;
   g_mutex_unlock (&cache->lock);
 }
 
