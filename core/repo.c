@@ -5,20 +5,17 @@
  * directories is the store's, the ingest's and manifest/ref.c's.
  */
 #include "core/beneath.h"
+#include "core/directory.h"
+#include "core/lock.h"
 #include "core/publish.h"
 #include "core/repo-config.h"
-#include "core/staging.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define LOCK_NAME "lock"
-/* Between two attempts to get the lock. */
-#define LOCK_POLL_US 20000
 
 static const char *const directories[]
   = { "merkle", "objects", "packs", "refs", "tmp" };
@@ -53,28 +50,20 @@ is_ours (const char *name)
 static bool
 check_room (int dirfd, GError **error)
 {
-  int fd = openat (dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
-  if (dir == NULL) {
-    vtree_fd_close (fd);
-    return vtree_error_set_errno (error, errno, "read the directory");
-  }
-  g_autofree char *foreign = NULL;
-  g_autofree char *config = NULL;
-  for (struct dirent *entry; (entry = readdir (dir)) != NULL;) {
-    const char *name = entry->d_name;
-    if (strcmp (name, VTREE_REPO_CONFIG_NAME) == 0)
-      config = g_strdup (name);
-    else if (foreign == NULL && strcmp (name, ".") != 0 && strcmp (name, "..") != 0
-             && !is_ours (name))
-      foreign = vtree_error_escape (name, -1);
-  }
-  closedir (dir);
-  if (config != NULL)
+  g_autoptr (GPtrArray) names = vtree_directory_list (dirfd, error);
+  if (names == NULL)
+    return false;
+  if (g_ptr_array_find_with_equal_func (names, VTREE_REPO_CONFIG_NAME, g_str_equal,
+                                        NULL))
     return vtree_error_set (error, VTREE_ERROR_INVALID, "it already is a repository");
-  if (foreign != NULL)
+  for (guint i = 0; i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    if (is_ours (name))
+      continue;
+    g_autofree char *escaped = vtree_error_escape (name, -1);
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "the directory is not empty: it has '%s'", foreign);
+                            "the directory is not empty: it has '%s'", escaped);
+  }
   return true;
 }
 
@@ -142,10 +131,8 @@ init (const char *path, const VtreeRepoOptions *options, GError **error)
   g_auto (VtreeFd) fd = make_top (path, error);
   if (fd < 0)
     return false;
-  if (flock (fd, LOCK_EX | LOCK_NB) < 0)
-    return vtree_error_set (error, VTREE_ERROR_BUSY,
-                            "another init is at work in the directory");
-  if (!check_room (fd, error) || !fill (fd, options, error))
+  if (!vtree_lock_take (fd, VTREE_LOCK_EXCLUSIVE, 0, error) || !check_room (fd, error)
+      || !fill (fd, options, error))
     return false;
   /* The names made above, and the directory's own name, outlive a power cut. */
   return syncfs (fd) == 0 || vtree_error_set_errno (error, errno, "sync");
@@ -267,24 +254,6 @@ vtree_repo_options (const VtreeRepo *repo)
 
 /* --- locking ---------------------------------------------------------------------- */
 
-/* flock(2) knows no timeout, and an alarm would be the whole process's: poll. */
-static bool
-wait_for_lock (int fd, int operation, int wait, GError **error)
-{
-  gint64 end = g_get_monotonic_time () + (gint64) wait * G_USEC_PER_SEC;
-  int how = wait < 0 ? operation : operation | LOCK_NB;
-  while (flock (fd, how) < 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR)
-      return vtree_error_set_errno (error, errno, "lock");
-    if (errno == EWOULDBLOCK && g_get_monotonic_time () >= end)
-      return vtree_error_set (error, VTREE_ERROR_BUSY,
-                              "somebody else is at work in it (waited %d s)", wait);
-    if (errno == EWOULDBLOCK)
-      g_usleep (LOCK_POLL_US);
-  }
-  return true;
-}
-
 static bool
 lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd, GError **error)
 {
@@ -295,8 +264,9 @@ lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd, GError *
     return false;
   if (opened < 0)
     return vtree_error_set (error, VTREE_ERROR_CORRUPT, "it has no file 'lock'");
-  int operation = kind == VTREE_REPO_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH;
-  if (!wait_for_lock (opened, operation, wait, error))
+  VtreeLockKind how
+    = kind == VTREE_REPO_LOCK_EXCLUSIVE ? VTREE_LOCK_EXCLUSIVE : VTREE_LOCK_SHARED;
+  if (!vtree_lock_take (opened, how, wait, error))
     return false;
   *fd = vtree_fd_steal (&opened);
   return true;
@@ -331,17 +301,14 @@ vtree_repo_config_list (const VtreeRepo *repo, GError **error)
 static bool
 has_objects (const VtreeRepo *repo, bool *found, GError **error)
 {
-  g_auto (VtreeFd) fd = -1;
-  if (!vtree_beneath_open_directory (repo->dirfd, "objects", &fd, error))
+  g_auto (VtreeFd) fd
+    = vtree_beneath_open (repo->dirfd, "objects", O_RDONLY | O_DIRECTORY, 0, error);
+  if (fd < 0)
     return false;
-  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
-  if (dir == NULL)
-    return set_error (error, fd >= 0 ? errno : ENOENT, "read directory", "objects");
-  vtree_fd_steal (&fd);
-  *found = false;
-  for (struct dirent *entry; (entry = readdir (dir)) != NULL;)
-    *found = *found || entry->d_name[0] != '.';
-  closedir (dir);
+  g_autoptr (GPtrArray) names = vtree_directory_list (fd, error);
+  if (names == NULL)
+    return false;
+  *found = names->len > 0;
   return true;
 }
 

@@ -6,11 +6,10 @@
 #include "core/staging.h"
 
 #include "core/beneath.h"
+#include "core/directory.h"
 #include "core/error.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -107,46 +106,16 @@ vtree_staging_clear (VtreeStaging *staging)
   g_clear_pointer (&staging->name, g_free);
 }
 
-static bool
-is_dot (const char *name)
-{
-  return strcmp (name, ".") == 0 || strcmp (name, "..") == 0;
-}
-
-/* The names in DIRFD, NULL without an error of its own: errno tells. Read whole first,
- * so that removing does not disturb the reading. */
-static GPtrArray *
-list_names (int dirfd)
-{
-  int fd = openat (dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
-  if (dir == NULL) {
-    vtree_fd_close (fd);
-    return NULL;
-  }
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  struct dirent *entry;
-  errno = 0;
-  while ((entry = readdir (dir)) != NULL) {
-    if (!is_dot (entry->d_name))
-      g_ptr_array_add (names, g_strdup (entry->d_name));
-    errno = 0;
-  }
-  int errnum = errno;
-  closedir (dir);
-  errno = errnum;
-  return errnum == 0 ? g_steal_pointer (&names) : NULL;
-}
-
 /* 0 or an errno. */
 static int remove_at (int dirfd, const char *name, unsigned depth);
 
 static int
 remove_contents (int fd, unsigned depth)
 {
-  g_autoptr (GPtrArray) names = list_names (fd);
+  g_autoptr (GError) failed = NULL;
+  g_autoptr (GPtrArray) names = vtree_directory_list (fd, &failed);
   if (names == NULL)
-    return errno;
+    return failed->code;
   for (guint i = 0; i < names->len; i++) {
     int errnum = remove_at (fd, names->pdata[i], depth + 1);
     if (errnum != 0)
@@ -223,9 +192,9 @@ vtree_staging_clean (const VtreeRepo *repo, bool dry_run, uint64_t *removed,
   g_auto (VtreeFd) tmp_fd = -1;
   if (!open_tmp (repo, &tmp_fd, error))
     return false;
-  g_autoptr (GPtrArray) names = list_names (tmp_fd);
+  g_autoptr (GPtrArray) names = vtree_directory_list (tmp_fd, error);
   if (names == NULL)
-    return set_error (error, errno, "read directory", "tmp");
+    return false;
   uint64_t count = 0;
   for (guint i = 0; i < names->len; i++)
     if (!clean_one (tmp_fd, names->pdata[i], dry_run, &count, error))

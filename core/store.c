@@ -198,6 +198,17 @@ vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *foun
   return true;
 }
 
+bool
+vtree_store_open_raw (const VtreeStore *store, const VtreeDigest *digest, VtreeFd *fd,
+                      GError **error)
+{
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
+  if (!vtree_store_locate (store, digest, false, &located, error))
+    return false;
+  *fd = vtree_fd_steal (&located.fd);
+  return true;
+}
+
 /* --- listing ---------------------------------------------------------------------- */
 
 typedef struct {

@@ -28,6 +28,12 @@ VtreeObject *vtree_store_open_object (const VtreeStore *store,
 bool vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *found,
                        uint64_t *size, GError **error);
 
+/* Opens the file that stands for DIGEST, read-only, and verifies nothing; *FD is -1
+ * where there is none. For locking it, and for a look at what claims to be what.
+ * Errors: VTREE_ERROR_CORRUPT (no regular file). */
+bool vtree_store_open_raw (const VtreeStore *store, const VtreeDigest *digest,
+                           VtreeFd *fd, GError **error);
+
 /* Calls EACH for every loose object name in the store, in no order; a false from it
  * stops. SIZE is the file's. Files whose name is no digest are passed over. */
 typedef bool (*VtreeStoreEach) (void *context, const VtreeDigest *digest, uint64_t size,

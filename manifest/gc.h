@@ -21,10 +21,15 @@ typedef struct {
 } VtreeGcOptions;
 
 typedef struct {
-  uint64_t versions, objects, bytes; /* removed */
+  uint64_t versions, objects, bytes; /* removed (dry_run: that would be) */
   uint64_t kept_objects, kept_bytes, held_manifests;
 } VtreeGcResult;
 
-/* Errors: VTREE_ERROR_BUSY for the lock, VTREE_ERRNO_ERROR. */
+/* keep = 0 is VTREE_ERROR_INVALID. Versions newer than a ref's head all stay. A
+ * manifest that has to stay and can't be read whole ends it before any object goes:
+ * deleting on its word would lose data. Files below objects/ and merkle/ whose name is
+ * no digest of the repository's algorithm are not ours, and are left. Errors:
+ * VTREE_ERROR_BUSY for the lock, VTREE_ERROR_CORRUPT, VTREE_ERROR_MISSING,
+ * VTREE_ERRNO_ERROR. */
 bool vtree_gc (const VtreeRepo *repo, const VtreeGcOptions *options,
                VtreeGcResult *result, GError **error);
