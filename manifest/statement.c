@@ -303,11 +303,13 @@ check_reads_back (GBytes *bytes, const VtreeStatement *statement, GError **error
   g_autoptr (VtreeStatement) again = vtree_statement_parse (data, size, &fault);
   if (again == NULL)
     return vtree_error_set (error, VTREE_ERROR_INVALID, "write %s", fault->message);
-  size_t expected = statement->extra != NULL ? g_strv_length (statement->extra) : 0;
+  const char *const none[] = { NULL };
+  const char *const *extra = (const char *const *) statement->extra;
   if (strcmp (again->ref, statement->ref) != 0
-      || g_strv_length (again->extra) != expected)
+      || !g_strv_equal ((const char *const *) again->extra,
+                        extra != NULL ? extra : none))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "write root statement: a value of several lines");
+                            "write root statement: a key or a value has a separator");
   return true;
 }
 
