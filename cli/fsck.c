@@ -161,5 +161,6 @@ vtree_verb_fsck (VtreeCli *cli, GError **error)
   options.refs = cli->n_args > 0 ? (const char *const *) cli->args : NULL;
   options.repair_from = repair_from;
   options.paths = paths;
+  options.wait = cli->wait;
   return check (cli, repo, &options, error);
 }

@@ -2,6 +2,11 @@
 /*
  * Checking a repository: statements, manifests, every object that they reach, and which
  * paths a bad or missing object harms; repair from another place that has the bytes.
+ *
+ * Every byte is read, whoever enforces it. A version without a signature is reported
+ * unless it is newer than its ref's head: then it waits for one, or its commit was
+ * interrupted. When all refs are checked, so are the objects that none of them reaches.
+ * An object's bad Merkle file harms no path; a missing one is no fault.
  */
 #pragma once
 
@@ -28,17 +33,24 @@ typedef struct {
   const char *const *refs; /* NULL: all */
   const char *repair_from; /* repository or any directory with the files; NULL: none */
   const VtreePaths *paths;
-  unsigned threads;
-  void (*problem) (void *context, const VtreeFsckProblem *problem); /* one thread */
+  unsigned threads; /* 0: one a processor */
+  /* Called from the calling thread; may be NULL. */
+  void (*problem) (void *context, const VtreeFsckProblem *problem);
+  /* Bytes; called from any thread, never from two at once; may be NULL. */
   void (*progress) (void *context, uint64_t done, uint64_t total);
   void *context;
+  int wait; /* seconds for the shared lock, -1: for ever */
 } VtreeFsckOptions;
 
+/* missing and corrupt count statements, manifests and objects that are so at the end.
+ */
 typedef struct {
   uint64_t refs, versions, manifests, objects, bytes;
   uint64_t missing, corrupt, untrusted, repaired, stale_temporary;
 } VtreeFsckResult;
 
-/* True when the check itself could run; what it found is in RESULT. */
+/* True when the check itself could run; what it found is in RESULT. Errors:
+ * VTREE_ERROR_BUSY, VTREE_ERROR_MISSING (a ref that was asked for), what the key
+ * directories or the disk have to say. */
 bool vtree_fsck (const VtreeRepo *repo, const VtreeFsckOptions *options,
                  VtreeFsckResult *result, GError **error);
