@@ -98,10 +98,10 @@ char **
 vtree_capture_parse_xattrs (const char *text, GError **error)
 {
   g_autoptr (GStrvBuilder) patterns = g_strv_builder_new ();
-  if (g_str_equal (text, "none"))
+  if (text[0] == '\0' || g_str_equal (text, "none"))
     return g_strv_builder_end (patterns);
   g_auto (GStrv) words = g_strsplit (text, ",", -1);
-  bool malformed = words[0] == NULL;
+  bool malformed = false;
   for (char **word = words; *word != NULL; word++) {
     malformed = malformed || g_str_equal (*word, "none") || (*word)[0] == '\0'
                 || g_str_equal (*word, "-");

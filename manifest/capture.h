@@ -65,7 +65,7 @@ bool vtree_capture_parse_owner (const char *text, VtreeCaptureOptions *options,
                                 GError **error);
 
 /* A comma-separated list of patterns for options->xattrs; "default" stands for the
- * default ones, "none" (alone) for no xattr at all. Free with g_strfreev().
+ * default ones, "none" or nothing for no xattr at all. Free with g_strfreev().
  * VTREE_ERROR_INVALID. */
 char **vtree_capture_parse_xattrs (const char *text, GError **error);
 
