@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 /* Bytes read before they are verified: still in the processor's cache by then. */
-#define RUN_SIZE ((size_t) 256 * 1024)
+#define RUN_SIZE ((size_t) 128 * 1024)
 
 struct VtreeObject {
   atomic_uint refs;

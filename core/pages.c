@@ -69,11 +69,13 @@ reserve (VtreePages *pages, GError **error)
   size_t size;
   if (__builtin_mul_overflow (MAX (blocks, 1), (uint64_t) VTREE_BLOCK_SIZE, &size))
     return vtree_error_set_errno (error, ENOMEM, "reserve memory");
-  pages->there = g_try_malloc0_n (blocks / WORD_BITS + 1, sizeof *pages->there);
-  pages->data = pages->there != NULL ? reserve_addresses (size) : NULL;
+  pages->data = reserve_addresses (size);
   if (pages->data == NULL)
     return vtree_error_set_errno (error, ENOMEM, "reserve %zu bytes of memory", size);
   pages->mapped = size;
+  pages->there = g_try_malloc0_n (blocks / WORD_BITS + 1, sizeof *pages->there);
+  if (pages->there == NULL)
+    return vtree_error_set_errno (error, ENOMEM, "keep account of %zu bytes", size);
   return true;
 }
 
