@@ -35,6 +35,9 @@ typedef struct {
 typedef bool (*VtreeDiffEach) (void *context, const VtreeDiffItem *item,
                                GError **error);
 
-/* Hands each difference to EACH. Errors: the views' own, and EACH's. */
+/* Hands each difference to EACH: a directory before what is in it, names by unsigned
+ * bytes, every path below an added or removed directory too. The link count and size of
+ * a directory are no property of its own. Errors: VTREE_ERROR_INVALID (two digest
+ * algorithms), the views' own, and EACH's. */
 bool vtree_diff (VtreeView *from, VtreeView *to, VtreeDiffEach each, void *context,
                  GError **error);
