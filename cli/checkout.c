@@ -5,18 +5,40 @@
 #include "cli/progress.h"
 #include "cli/tree.h"
 
+/* What was done, and what a plain user's checkout had to leave away. */
+static void
+note_report (const VtreeCli *cli, const VtreeCheckoutReport *report)
+{
+  vtree_cli_note (cli,
+                  "%" G_GUINT64_FORMAT " files written (%" G_GUINT64_FORMAT
+                  " bytes), %" G_GUINT64_FORMAT " kept, %" G_GUINT64_FORMAT " removed",
+                  report->files, report->bytes, report->kept, report->removed);
+  if (report->owners + report->set_ids + report->xattrs > 0)
+    vtree_cli_note (cli,
+                    "left away: %" G_GUINT64_FORMAT " owners, %" G_GUINT64_FORMAT
+                    " set-id bits, %" G_GUINT64_FORMAT
+                    " extended attributes, which only root may set",
+                    report->owners, report->set_ids, report->xattrs);
+}
+
 static bool
 write_out (const VtreeCli *cli, VtreeTree *tree, VtreeCheckoutOptions *options,
            GError **error)
 {
   g_autoptr (VtreeProgress) progress = vtree_progress_new ("checkout", !cli->quiet);
   const VtreeViewTotals *totals = vtree_view_totals (tree->view);
+  VtreeCheckoutReport report = { .files = 0 };
 
   if (options->path == NULL)
     vtree_progress_set_total (progress, totals->inodes);
   options->progress = vtree_progress_count;
   options->progress_context = progress;
-  return vtree_checkout (tree->view, tree->store, cli->args[1], options, error);
+  options->report = &report;
+  if (!vtree_checkout (tree->view, tree->store, cli->args[1], options, error))
+    return false;
+  g_clear_pointer (&progress, vtree_progress_free);
+  note_report (cli, &report);
+  return true;
 }
 
 bool

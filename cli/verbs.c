@@ -58,6 +58,28 @@ static const VtreeVerb verbs[] = {
     "revocation beats every trust; to undo it, remove the file that is named.\n\n"
     "  vtree key revoke 0123abcd",
     1, 1, QUIET, vtree_verb_key_revoke },
+  { "commit", "REF DIR", "Store a directory as the next version of a ref, and sign it",
+    "Prints the manifest's digest. The signing key is --key or --key-file (each may "
+    "be\n"
+    "given more than once), else your only private key, else the one named "
+    "\"default\".\n"
+    "A version made with --no-sign does not become the ref's head until it is "
+    "signed.\n\n"
+    "  vtree commit apps/hello ./build/root --message='first try' --expires=90d",
+    2, 2, REPO | JSON | QUIET | WAIT, vtree_verb_commit },
+  { "sign", "REF[@VERSION]", "Sign a version after a full check of it",
+    "Without VERSION the newest one. Checks statement and manifest, shows what will "
+    "be\n"
+    "signed and asks; without a terminal it needs --manifest=DIGEST instead. A "
+    "version\n"
+    "that is newer than the head becomes the head.\n\n"
+    "  vtree sign apps/hello@7 --key=release --detached >hello-7.sig",
+    1, 1, REPO | QUIET | WAIT, vtree_verb_sign },
+  { "verify", "REF", "Check signature, version and manifest; remember the version",
+    "Prints the manifest's digest. Resolves REF as a mount does, raises its mark, and\n"
+    "checks the whole manifest. It does not read the files' contents: fsck does.\n\n"
+    "  vtree verify apps/hello",
+    1, 1, REPO | JSON | QUIET, vtree_verb_verify },
   { "mark show", "[REF]", "Show the newest versions that you have accepted",
     "What a bare REF resolves to is never older than its mark.\n\n"
     "  vtree mark show apps/hello",
@@ -81,6 +103,31 @@ static const VtreeVerb verbs[] = {
     "Without VERSION the head, or the newest version where there is no head.\n\n"
     "  vtree show apps/hello@7",
     1, 1, REPO | JSON, vtree_verb_show },
+  { "ls", "REF[:PATH]", "List a directory of a tree",
+    "Names are escaped on a terminal, and exact when piped. Owners are numbers, times\n"
+    "are UTC. REF may be NAME, NAME@VERSION or a manifest's digest.\n\n"
+    "  vtree ls -l apps/hello:usr/bin",
+    1, 1, REPO | JSON, vtree_verb_ls },
+  { "cat", "REF:PATH", "Print a file of a tree, verified",
+    "Nothing that is not what was signed is printed; a bad block ends it with exit "
+    "6.\n\n"
+    "  vtree cat apps/hello:etc/hello.conf",
+    1, 1, REPO, vtree_verb_cat },
+  { "stat", "REF:PATH", "Show all that the manifest says of one file",
+    "Attributes, object, extended attributes.\n\n"
+    "  vtree stat apps/hello:usr/bin/hello",
+    1, 1, REPO | JSON, vtree_verb_stat },
+  { "diff", "A B|DIR", "Compare two trees, or a tree and a directory",
+    "The second is a directory if it begins with / or . or ends with /. Prints A "
+    "(added),\n"
+    "D (deleted) or M (modified) and the path; for M also what differs.\n\n"
+    "  vtree diff apps/hello@6 apps/hello",
+    2, 2, REPO | JSON | QUIET, vtree_verb_diff },
+  { "checkout", "REF[:PATH] DIR", "Write a tree out as ordinary files",
+    "DIR must not exist or be empty, unless --update makes it equal to the tree: what\n"
+    "the tree lacks is deleted. As root owners, devices and set-id bits are set.\n\n"
+    "  vtree checkout apps/hello:etc ./etc",
+    2, 2, REPO | QUIET, vtree_verb_checkout },
   { "mount", "REF|SOURCE DIR", "Mount a tree, read-only and verified",
     "Runs mount.fuse.vtree(8), which documents OPTIONS, and returns when the tree is\n"
     "usable. A DIR that is missing is made. A SOURCE begins with / or . and is passed "
@@ -95,6 +142,18 @@ static const VtreeVerb verbs[] = {
     "DIR is any place in a mount; without it all mounts are listed.\n\n"
     "  vtree status ~/hello",
     0, 1, JSON, vtree_verb_status },
+  { "fsck", "[REF...]", "Read and check everything, and name what is harmed",
+    "Statements, manifests and the contents of all objects of the REFs (default: "
+    "all).\n"
+    "Prints a line for each harmed path. --repair-from takes good objects from DIR, a\n"
+    "repository or any directory that holds the files.\n\n"
+    "  vtree fsck --repair-from=/mnt/backup",
+    0, G_MAXUINT, REPO | JSON | QUIET, vtree_verb_fsck },
+  { "gc", "", "Delete old versions and what nothing needs any more",
+    "Keeps the newest versions of each ref, and all that a mount or a commit needs.\n"
+    "Works on a full disk.\n\n"
+    "  vtree gc --keep=1 --dry-run",
+    0, 0, REPO | JSON | QUIET | WAIT, vtree_verb_gc },
   { "digest", "FILE...", "Compute the fs-verity digests of files",
     "As \"fsverity digest\" does.\n\n"
     "  vtree digest /bin/sh",
