@@ -26,7 +26,6 @@ expect_exit 2 v init --digest=md5
 expect_stderr_line "'md5'"
 expect_exit 2 v init --verity=maybe
 expect_exit 2 v init somewhere
-expect_exit 0 env VTREE_REPO="$VTREE_TMP/${1:-user}/shared/r" true
 
 # config
 expect_exit 0 v config
@@ -77,7 +76,10 @@ check 'no file of it stays' \
 expect_exit 0 v key list
 expect_stdout "^$second second \\* private untrusted"
 expect_exit 7 v key distrust "$second"
-expect_exit 0 as_who sh -c 'vtree key trust - <"$1"' sh "$VTREE_TMP/second.pem"
+trust_stdin() {
+  v key trust - <"$VTREE_TMP/second.pem"
+}
+expect_exit 0 trust_stdin
 expect_exit 0 v key revoke "${second:0:12}"
 check 'a revocation is a file' test -e "$config/revoked.d/$second"
 expect_exit 0 v key list --json

@@ -118,7 +118,7 @@ test_bytes (void)
                       "\"good\":\"\xc3\xa4\",\"value\":\"AAE=\",\"empty\":\"\"}\n");
 }
 
-/* Every byte, alone and behind a letter, as a name: python3 must read the exact bytes. */
+/* Every byte behind a letter, as a name: python3 must read the exact bytes. */
 static void
 write_all_bytes (VtreeJson *json)
 {
