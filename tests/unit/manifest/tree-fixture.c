@@ -308,7 +308,7 @@ tree_fixture_become_user (const char *dir)
   if (geteuid () != 0)
     return false;
   g_autofree char *top = g_path_get_dirname (dir);
-  MUST (chmod (top, 0711));
+  MUST (chmod (top, 01777));
   MUST (chown (dir, TREE_FIXTURE_USER, TREE_FIXTURE_USER));
   MUST (setegid (TREE_FIXTURE_USER));
   MUST (seteuid (TREE_FIXTURE_USER));
