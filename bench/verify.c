@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What does it cost that the daemon verifies what it reads? GB/s of vtree_object_read ()
- * of a file in the page cache, verified and plain, next to what `openssl speed` gives for
- * SHA-256 at 4096 bytes in the same run. No test: it prints.
+ * of a file in the page cache, verified and plain, next to what `openssl speed` gives
+ * for SHA-256 at 4096 bytes in the same run. No test: it prints.
  *
  *   bench-verify [MIB]        default 256; the file is nameless, in $TMPDIR
  */

@@ -150,8 +150,8 @@ test_first_read_is_the_only_one (Fixture *fixture, gconstpointer data)
   vtree_test_fault_clear ();
 }
 
-/* Any bit of the file, before it was first read: the block is an error, and so is all of
- * a small object. */
+/* Any bit of the file, before it was first read: the block is an error, and so is all
+ * of a small object. */
 static void
 test_flipped_before (Fixture *fixture, gconstpointer data)
 {
@@ -353,8 +353,8 @@ test_merkle_file_damaged_later (Fixture *fixture, gconstpointer data)
   g_assert_true (read_range (fixture, 0, 1, NULL));
 }
 
-/* Contents and Merkle file are both bad: each read fails, and only the first one tries to
- * compute the tree. */
+/* Contents and Merkle file are both bad: each read fails, and only the first one tries
+ * to compute the tree. */
 static void
 test_both_bad (Fixture *fixture, gconstpointer data)
 {
@@ -389,7 +389,7 @@ read_from_a_thread (gpointer data)
   return NULL;
 }
 
-/* First reads by several threads at once; of a large one, with its Merkle file going bad. */
+/* First reads by several threads at once; of a large one, with a bad Merkle file. */
 static void
 test_threads (Fixture *fixture, gconstpointer data)
 {

@@ -8,7 +8,7 @@
 
 #define ITEMS 2000
 
-/* Each item is a pointer into DONE; what was dropped is counted in a byte of its own. */
+/* Each item points into DONE: plus 1 when it is done, plus 100 when it is dropped. */
 typedef struct {
   atomic_int done[ITEMS];
   int fails_at; /* item number, or -1 */
