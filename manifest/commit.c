@@ -217,27 +217,38 @@ sign_statement (Commit *commit, GError **error)
   return true;
 }
 
+/* From the head on everybody sees the new version: what fails then must not look as if
+ * nothing had happened. */
+static bool
+move_head (const Commit *commit, GError **error)
+{
+  const char *ref = commit->options->ref;
+  uint64_t version = commit->statement->version;
+  VtreeMark mark = { .version = version,
+                     .manifest = commit->statement->manifest,
+                     .created = commit->statement->created };
+  if (vtree_refs_set_head (commit->repo, ref, version, error)
+      && vtree_mark_raise (commit->options->paths, ref, &mark, error))
+    return true;
+  bool found;
+  uint64_t head;
+  if (vtree_refs_head (commit->repo, ref, &found, &head, NULL) && found
+      && head == version)
+    g_prefix_error (error,
+                    "version %" G_GUINT64_FORMAT " is committed, but: ", version);
+  return false;
+}
+
 /* Everything that reaches the disk for good, in its order. */
 static bool
 publish (const Commit *commit, GError **error)
 {
-  const char *ref = commit->options->ref;
-  uint64_t version = commit->statement->version;
-  if (!vtree_ingest_seal (commit->ingest, error)
-      || !vtree_refs_put (commit->repo, ref, version, commit->root, commit->sig, error)
-      || !vtree_ingest_sync (commit->ingest, error))
-    return false;
-  if (commit->sig == NULL)
-    return true;
-  if (!vtree_refs_set_head (commit->repo, ref, version, error))
-    return false;
-  VtreeMark mark = { .version = version,
-                     .manifest = commit->statement->manifest,
-                     .created = commit->statement->created };
-  if (vtree_mark_raise (commit->options->paths, ref, &mark, error))
-    return true;
-  g_prefix_error (error, "version %" G_GUINT64_FORMAT " is committed, but: ", version);
-  return false;
+  return vtree_ingest_seal (commit->ingest, error)
+         && vtree_refs_put (commit->repo, commit->options->ref,
+                            commit->statement->version, commit->root, commit->sig,
+                            error)
+         && vtree_ingest_sync (commit->ingest, error)
+         && (commit->sig == NULL || move_head (commit, error));
 }
 
 static void

@@ -16,7 +16,9 @@ typedef struct {
   VtreeCheckoutReport report;    /* of the last checkout */
 } CheckoutFixture;
 
+/* A new repository. */
 void checkout_fixture_init (CheckoutFixture *fixture);
+/* Its path stays for the end of the test binary. */
 void checkout_fixture_clear (CheckoutFixture *fixture);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CheckoutFixture, checkout_fixture_clear)
 
