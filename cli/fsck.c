@@ -162,5 +162,6 @@ vtree_verb_fsck (VtreeCli *cli, GError **error)
   options.repair_from = repair_from;
   options.paths = paths;
   options.wait = cli->wait;
+  options.wait = cli->wait;
   return check (cli, repo, &options, error);
 }

@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,15 +84,17 @@ static bool
 prepare_dir (const VtreeCli *cli, const char *dir, bool *made, GError **error)
 {
   g_autofree char *escaped = vtree_error_escape (dir, -1);
-  struct stat attributes;
+  struct statfs figures;
 
+  /* Attributes may still be cached where the daemon has died; these never are. What else
+   * is wrong with DIR the helper tells. */
   *made = false;
-  if (stat (dir, &attributes) == 0)
+  if (statfs (dir, &figures) == 0)
     return true;
   if (errno == ENOTCONN)
     return remove_stale (cli, dir, error);
   if (errno != ENOENT)
-    return vtree_error_set_errno (error, errno, "mount on %s", escaped);
+    return true;
   if (mkdir (dir, 0755) != 0)
     return vtree_error_set_errno (error, errno, "make the mount point %s", escaped);
   *made = true;

@@ -49,28 +49,21 @@ vtree_progress_set_total (VtreeProgress *progress, uint64_t files)
 }
 
 char *
-vtree_progress_format (const char *what, uint64_t done, uint64_t total, uint64_t bytes,
-                       unsigned columns)
+vtree_progress_format (const char *what, uint64_t done, uint64_t total,
+                       const char *detail, unsigned columns)
 {
-  g_autofree char *size = g_format_size (bytes);
-  char bar[BAR_WIDTH + 1] = "";
   GString *line = g_string_new (what);
-  unsigned filled;
+  char bar[BAR_WIDTH + 1] = "";
+  double share;
 
   if (total > 0) {
-    done = MIN (done, total);
-    filled = (unsigned) ((double) done / (double) total * BAR_WIDTH);
+    share = (double) MIN (done, total) / (double) total;
     memset (bar, '.', BAR_WIDTH);
-    memset (bar, '#', filled);
-    g_string_append_printf (
-      line, " [%s] %3u%% %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, bar,
-      (unsigned) ((double) done / (double) total * 100), done, total);
-  } else {
-    g_string_append_printf (line, " %" G_GUINT64_FORMAT " files", done);
+    memset (bar, '#', (size_t) (share * BAR_WIDTH));
+    g_string_append_printf (line, " [%s] %3u%%", bar, (unsigned) (share * 100));
   }
-  if (bytes > 0)
-    g_string_append_printf (line, " %s", size);
-  /* The size has a no-break space; cut between characters. */
+  g_string_append_printf (line, " %s", detail);
+  /* A size has a no-break space: cut between characters. */
   if (g_utf8_strlen (line->str, -1) > (glong) columns)
     g_string_truncate (
       line,
@@ -88,37 +81,60 @@ terminal_columns (void)
   return size.ws_col - 1u;
 }
 
-static void
-draw (VtreeProgress *progress, uint64_t done, uint64_t total, uint64_t bytes)
+/* Whether it is time to draw; then nobody else does until the next time. */
+static bool
+is_due (VtreeProgress *progress)
 {
-  g_autofree char *line = NULL;
   gint64 now;
+  bool due;
 
   if (!progress->visible)
-    return;
-  g_mutex_lock (&progress->lock);
+    return false;
   now = g_get_monotonic_time ();
-  if (now >= progress->due) {
-    line
-      = vtree_progress_format (progress->what, done, total, bytes, terminal_columns ());
-    fprintf (stderr, "\r%s\033[K", line);
-    fflush (stderr);
-    progress->drawn = true;
+  g_mutex_lock (&progress->lock);
+  due = now >= progress->due;
+  if (due)
     progress->due = now + REDRAW_AFTER;
-  }
+  progress->drawn = progress->drawn || due;
   g_mutex_unlock (&progress->lock);
+  return due;
+}
+
+static void
+draw (const VtreeProgress *progress, uint64_t done, uint64_t total, const char *detail)
+{
+  g_autofree char *line
+    = vtree_progress_format (progress->what, done, total, detail, terminal_columns ());
+
+  fprintf (stderr, "\r%s\033[K", line);
+  fflush (stderr);
 }
 
 void
 vtree_progress_count (void *context, uint64_t files, uint64_t bytes)
 {
   VtreeProgress *progress = context;
+  g_autofree char *size = NULL;
+  g_autofree char *detail = NULL;
 
-  draw (progress, files, progress->total, bytes);
+  if (!is_due (progress))
+    return;
+  size = g_format_size (bytes);
+  detail = g_strdup_printf ("%" G_GUINT64_FORMAT " files, %s", files, size);
+  draw (progress, files, progress->total, detail);
 }
 
 void
 vtree_progress_share (void *context, uint64_t done, uint64_t total)
 {
-  draw (context, done, total, 0);
+  g_autofree char *part = NULL;
+  g_autofree char *whole = NULL;
+  g_autofree char *detail = NULL;
+
+  if (!is_due (context))
+    return;
+  part = g_format_size (done);
+  whole = g_format_size (total);
+  detail = g_strdup_printf ("%s of %s", part, whole);
+  draw (context, done, total, detail);
 }

@@ -28,9 +28,9 @@ void vtree_progress_set_total (VtreeProgress *progress, uint64_t files);
 /* FILES and BYTES are done; CONTEXT is the VtreeProgress. */
 void vtree_progress_count (void *context, uint64_t files, uint64_t bytes);
 
-/* DONE of TOTAL are done; CONTEXT is the VtreeProgress. */
+/* DONE of TOTAL bytes are done; CONTEXT is the VtreeProgress. */
 void vtree_progress_share (void *context, uint64_t done, uint64_t total);
 
-/* The line, at most COLUMNS wide: a bar where TOTAL is known, and BYTES unless 0. */
+/* The line, at most COLUMNS wide: WHAT, a bar unless TOTAL is 0, DETAIL. */
 char *vtree_progress_format (const char *what, uint64_t done, uint64_t total,
-                             uint64_t bytes, unsigned columns);
+                             const char *detail, unsigned columns);

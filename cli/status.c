@@ -16,6 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool
+set_dead (const char *dir, GError **error)
+{
+  return vtree_error_set (error, VTREE_ERROR_FAILED,
+                          "ask %s: its daemon has ended; unmount it", dir);
+}
+
 /* The daemon's answer for DIR, its texts made safe. */
 static bool
 ask (const char *dir, struct vtree_status *status, GError **error)
@@ -25,11 +32,12 @@ ask (const char *dir, struct vtree_status *status, GError **error)
 
   memset (status, 0, sizeof *status);
   if (fd < 0 && errno == ENOTCONN)
-    return vtree_error_set (error, VTREE_ERROR_FAILED,
-                            "ask %s: its daemon has ended; unmount it", escaped);
+    return set_dead (escaped, error);
   if (fd < 0)
     return vtree_error_set_errno (error, errno, "ask %s", escaped);
   if (ioctl (fd, VTREE_IOC_STATUS, status) != 0) {
+    if (errno == ENOTCONN)
+      return set_dead (escaped, error);
     if (errno == ENOTTY || errno == ENOSYS || errno == EINVAL)
       return vtree_error_set (error, VTREE_ERROR_MISSING,
                               "ask %s: no tree of vtree is mounted there", escaped);

@@ -25,7 +25,8 @@ resolve (const VtreeCli *cli, const VtreeTreeMode *mode, VtreeTree *tree,
   tree->resolved = vtree_resolve (tree->repo, &tree->spec, &options, error);
   if (tree->resolved == NULL)
     return false;
-  for (guint i = 0; i < tree->resolved->notes->len; i++)
+  /* Who only looks at an older version, by its number, knows that it is one. */
+  for (guint i = 0; mode->raise_mark && i < tree->resolved->notes->len; i++)
     vtree_cli_note (cli, "%s", (const char *) tree->resolved->notes->pdata[i]);
   return true;
 }

@@ -142,6 +142,13 @@ static const VtreeVerb verbs[] = {
     "DIR is any place in a mount; without it all mounts are listed.\n\n"
     "  vtree status ~/hello",
     0, 1, JSON, vtree_verb_status },
+  { "fsck", "[REF...]", "Read and check everything, and name what is harmed",
+    "Statements, manifests and the contents of all objects of the REFs (default: "
+    "all).\n"
+    "Prints a line for each harmed path. --repair-from takes good objects from DIR, a\n"
+    "repository or any directory that holds the files.\n\n"
+    "  vtree fsck --repair-from=/mnt/backup",
+    0, G_MAXUINT, REPO | JSON | QUIET | WAIT, vtree_verb_fsck },
   { "gc", "", "Delete old versions and what nothing needs any more",
     "Keeps the newest versions of each ref, and all that a mount or a commit needs.\n"
     "Works on a full disk.\n\n"

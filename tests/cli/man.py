@@ -54,7 +54,6 @@ def check_verb(verb, sections):
         return
     documented = set(OPTION.findall(sections[titles[0]]))
     known = help_options(verb)
-    # commit's options are explained once; sign and diff name them again.
     for option in sorted(known - documented - SHARED):
         yield f"{verb}: --{option} is not in the page"
     for option in sorted(documented - known):
@@ -66,6 +65,11 @@ def check_verb(verb, sections):
 def main():
     sections = page_sections()
     names = verbs()
+    for title in sections:
+        if title.startswith("vtree ") and not any(
+                re.match(rf"vtree {verb}(?= |$)", title) for verb in names):
+            print(f"the page has '{title}', there is no such verb")
+            sys.exit(1)
     problems = [problem for verb in names for problem in check_verb(verb, sections)]
     for option in sorted(SHARED):
         if f"--{option}" not in sections["OPTIONS OF ALL VERBS"]:

@@ -4,10 +4,10 @@
 #include "tests/lib/test.h"
 
 static void
-check (uint64_t done, uint64_t total, uint64_t bytes, unsigned columns,
+check (uint64_t done, uint64_t total, const char *detail, unsigned columns,
        const char *expected)
 {
-  g_autofree char *line = vtree_progress_format ("fsck", done, total, bytes, columns);
+  g_autofree char *line = vtree_progress_format ("fsck", done, total, detail, columns);
 
   g_assert_cmpstr (line, ==, expected);
 }
@@ -15,14 +15,14 @@ check (uint64_t done, uint64_t total, uint64_t bytes, unsigned columns,
 static void
 test_format (void)
 {
-  check (0, 10, 0, 80, "fsck [........................]   0% 0/10");
-  check (5, 10, 0, 80, "fsck [############............]  50% 5/10");
-  check (10, 10, 0, 80, "fsck [########################] 100% 10/10");
-  check (12, 10, 0, 80, "fsck [########################] 100% 10/10");
-  check (7, 0, 0, 80, "fsck 7 files");
-  check (7, 0, 1500, 80, "fsck 7 files 1.5\xc2\xa0kB");
-  check (7, 0, 1500, 15, "fsck 7 files 1.");
-  check (7, 0, 1500, 17, "fsck 7 files 1.5\xc2\xa0");
+  check (0, 10, "x", 80, "fsck [........................]   0% x");
+  check (5, 10, "x", 80, "fsck [############............]  50% x");
+  check (10, 10, "x", 80, "fsck [########################] 100% x");
+  check (12, 10, "x", 80, "fsck [########################] 100% x");
+  check (UINT64_MAX, UINT64_MAX, "x", 80, "fsck [########################] 100% x");
+  check (7, 0, "7 files, 1.5\xc2\xa0kB", 80, "fsck 7 files, 1.5\xc2\xa0kB");
+  check (7, 0, "7 files, 1.5\xc2\xa0kB", 18, "fsck 7 files, 1.5\xc2\xa0");
+  check (7, 0, "7 files, 1.5\xc2\xa0kB", 17, "fsck 7 files, 1.5");
 }
 
 static void
