@@ -79,13 +79,27 @@ function(vtree_test_program)
   target_link_libraries(${arg_NAME} PRIVATE vtree_compile ${arg_LIBS})
 endfunction()
 
-# vtree_fuzz_target(NAME manifest-view SOURCES manifest-view.c LIBS vtree_manifest)
+# vtree_fuzz_target(NAME manifest-view SOURCES manifest-view.c LIBS vtree_manifest
+#                   [SEEDS manifest-seeds.c])
 #
 # SOURCES define LLVMFuzzerTestOneInput. In every preset a replay driver runs it over
 # tests/fuzz/corpus/NAME/ in ctest; the preset 'fuzz' also builds build-fuzz/bin/fuzz-NAME.
+# SEEDS are a program that writes a corpus into the directory given, instead of one in
+# the source: ctest runs it first, into build/tests/fuzz/seeds/NAME/.
 function(vtree_fuzz_target)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;LIBS;SEEDS")
   set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${arg_NAME}")
+  if(arg_SEEDS)
+    set(corpus "${CMAKE_BINARY_DIR}/tests/fuzz/seeds/${arg_NAME}")
+    add_executable(seeds-${arg_NAME} ${arg_SEEDS})
+    set_target_properties(seeds-${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+                                                       "${CMAKE_BINARY_DIR}/tests/fuzz")
+    target_link_libraries(seeds-${arg_NAME} PRIVATE vtree_compile ${arg_LIBS})
+    add_test(NAME fuzz/${arg_NAME}-seeds COMMAND seeds-${arg_NAME} "${corpus}")
+    vtree_test_properties(fuzz/${arg_NAME}-seeds fuzz 120)
+    set_tests_properties(fuzz/${arg_NAME}-seeds PROPERTIES FIXTURES_SETUP
+                                                           "seeds-${arg_NAME}")
+  endif()
   add_executable(replay-${arg_NAME} ${arg_SOURCES}
                                     "${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c")
   set_target_properties(replay-${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
@@ -93,6 +107,10 @@ function(vtree_fuzz_target)
   target_link_libraries(replay-${arg_NAME} PRIVATE vtree_compile ${arg_LIBS})
   add_test(NAME fuzz/${arg_NAME} COMMAND replay-${arg_NAME} "${corpus}")
   vtree_test_properties(fuzz/${arg_NAME} fuzz 120)
+  if(arg_SEEDS)
+    set_tests_properties(fuzz/${arg_NAME} PROPERTIES FIXTURES_REQUIRED
+                                                     "seeds-${arg_NAME}")
+  endif()
   if(VTREE_FUZZ)
     add_executable(fuzz-${arg_NAME} ${arg_SOURCES})
     target_link_libraries(fuzz-${arg_NAME} PRIVATE vtree_compile ${arg_LIBS})
