@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A PEM public key: what is accepted is written as OpenSSL does, has the same id, and can
- * be asked about a signature. */
+/* A PEM public key: what is accepted is written as OpenSSL does, has the same id, and
+ * can be asked about a signature. */
 #include "core/key.h"
 
 #include <string.h>

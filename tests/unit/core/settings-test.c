@@ -117,8 +117,8 @@ test_too_long (Fixture *f, gconstpointer unused)
   assert_error (f, VTREE_ERROR_LIMIT, "vtree.conf");
 }
 
-/* The administrator's word stands; the user's fills the gaps. A user's first file is the
- * running system's own: where that exists, this can't be tried. */
+/* The administrator's word stands; the user's fills the gaps. A user's first file is
+ * the running system's own: where that exists, this can't be tried. */
 static void
 test_first_file_wins (Fixture *f, gconstpointer unused)
 {

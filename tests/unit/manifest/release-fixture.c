@@ -96,7 +96,7 @@ parse_time (const char *text)
 static const char *
 ref_of (const Release *release)
 {
-  return release->ref != NULL ? release->ref : "os/stable";
+  return release->ref != NULL ? release->ref : RELEASE_REF;
 }
 
 static uint64_t
@@ -203,8 +203,43 @@ release_assert_mark (const ReleaseFixture *f, uint64_t version)
   bool found = false;
   VtreeMark mark = { 0 };
   g_autoptr (GError) error = NULL;
-  g_assert_true (vtree_mark_load (f->paths, "os/stable", &found, &mark, &error));
+  g_assert_true (vtree_mark_load (f->paths, RELEASE_REF, &found, &mark, &error));
   g_assert_no_error (error);
   g_assert_cmpint (found, ==, version != 0);
   g_assert_cmpuint (mark.version, ==, version);
+}
+
+void
+release_assert_refused (const ReleaseFixture *f, const char *spec,
+                        const VtreeResolveOptions *options, int code, const char *part)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_null (release_resolve (f, spec, options, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, code, part);
+  g_assert_null (strchr (error->message, '\n'));
+}
+
+void
+release_assert_accepted (const ReleaseFixture *f, const char *spec,
+                         const VtreeResolveOptions *options, uint64_t version,
+                         const char *note)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtreeResolved) resolved = release_resolve (f, spec, options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (resolved->statement->version, ==, version);
+  g_assert_cmpuint (resolved->notes->len, ==, note != NULL ? 1 : 0);
+  if (note == NULL)
+    return;
+  const char *text = g_ptr_array_index (resolved->notes, 0);
+  g_test_message ("%s", text);
+  g_assert_nonnull (strstr (text, note));
+}
+
+void
+release_accept_five (const ReleaseFixture *f)
+{
+  release_put (f, &(Release){ .version = 5 });
+  release_assert_accepted (f, RELEASE_REF, NULL, 5, NULL);
+  release_assert_mark (f, 5);
 }

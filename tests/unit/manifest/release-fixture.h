@@ -8,6 +8,8 @@
 #include "core/mark.h"
 #include "manifest/resolve.h"
 
+#define RELEASE_REF "os/stable"
+
 enum {
   ALICE,
   BOB,
@@ -35,7 +37,8 @@ typedef struct {
   unsigned signers;    /* bits: 1 << ALICE, …; 0: Alice alone */
 } Release;
 
-void release_set_up (ReleaseFixture *f, gconstpointer unused);
+/* For g_test_add(). */
+void release_set_up (ReleaseFixture *f, gconstpointer unused); /* Likewise. */
 void release_tear_down (ReleaseFixture *f, gconstpointer unused);
 
 /* Its statement, and signatures over it. */
@@ -55,6 +58,19 @@ VtreeResolved *release_resolve (const ReleaseFixture *f, const char *spec,
 
 /* The mark of os/stable has VERSION (0: there is none). */
 void release_assert_mark (const ReleaseFixture *f, uint64_t version);
+
+/* Resolving SPEC fails with CODE and a one-line message that contains PART. */
+void release_assert_refused (const ReleaseFixture *f, const char *spec,
+                             const VtreeResolveOptions *options, int code,
+                             const char *part);
+
+/* Resolving SPEC gives VERSION; NOTE: part of its only note, NULL for none. */
+void release_assert_accepted (const ReleaseFixture *f, const char *spec,
+                              const VtreeResolveOptions *options, uint64_t version,
+                              const char *note);
+
+/* Publishes version 5 and accepts it. */
+void release_accept_five (const ReleaseFixture *f);
 
 /* Writes TEXT to NAME below the system's directory DIR. */
 void release_write (const char *dir, const char *name, const char *text);
