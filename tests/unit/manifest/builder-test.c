@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/error.h"
+#include "core/verity.h"
 #include "manifest/builder.h"
+#include "tests/lib/hostile.h"
 #include "tests/lib/test.h"
 #include "tests/lib/tree.h"
 
@@ -319,6 +321,23 @@ test_xattr_list_limit (void)
   g_assert_cmpuint (list + 206, >, 65536);
 }
 
+/* The same tree has the same manifest for ever: if this fails, the format has changed,
+ * and every digest that was ever signed with it. */
+static void
+test_same_for_ever (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = vtree_test_hostile_new ("none");
+  gsize size;
+  const void *data = g_bytes_get_data (bytes, &size);
+  const VtreeVerityParams params = { VTREE_DIGEST_SHA256, size, -1 };
+  VtreeDigest digest;
+  vtree_verity_compute_data (&params, data, &digest, &error);
+  g_assert_no_error (error);
+  vtree_test_assert_digest_text (
+    &digest, "sha256:7da5dba2c045c31755cc5806f00a1d227a59638de64f2009b4f2d421bff795c5");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -334,5 +353,6 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/builder/xattr-limits", test_xattr_limits);
   g_test_add_func ("/manifest/builder/xattr-set-limit", test_xattr_set_limit);
   g_test_add_func ("/manifest/builder/xattr-list-limit", test_xattr_list_limit);
+  g_test_add_func ("/manifest/builder/same-for-ever", test_same_for_ever);
   return vtree_test_run ();
 }
