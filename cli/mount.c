@@ -86,8 +86,8 @@ prepare_dir (const VtreeCli *cli, const char *dir, bool *made, GError **error)
   g_autofree char *escaped = vtree_error_escape (dir, -1);
   struct statfs figures;
 
-  /* Attributes may still be cached where the daemon has died; these never are. What else
-   * is wrong with DIR the helper tells. */
+  /* Attributes may still be cached where the daemon has died; these never are. What
+   * else is wrong with DIR the helper tells. */
   *made = false;
   if (statfs (dir, &figures) == 0)
     return true;
