@@ -441,7 +441,7 @@ class Campaign:
                     raise Wrong("an untouched repository does not mount")
                 return "refused"
             try:
-                tally = self.in_child(rng, tree, kind, moment, tamper)
+                tally = self.in_child(rng, tree, (kind, mutation, moment), tamper)
                 os.stat(self.mount)
             finally:
                 self.unmount()
@@ -456,13 +456,13 @@ class Campaign:
             self.restore(victim)
             self.restore(other)
 
-    def in_child(self, rng, tree, kind, moment, tamper):
+    def in_child(self, rng, tree, plan, tamper):
         """Reads the mount in a process of its own, so that a hang can be ended."""
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            os._exit(self.child(rng, tree, kind, moment, tamper, writer))
+            os._exit(self.child(rng, tree, plan, tamper, writer))
         os.close(writer)
         text, status = wait_for(pid, reader)
         if status is None:
@@ -471,12 +471,13 @@ class Campaign:
             raise Wrong(text)
         return tuple(int(word) for word in text.split())
 
-    def child(self, rng, tree, kind, moment, tamper, writer):
+    def child(self, rng, tree, plan, tamper, writer):
         tally = Tally()
+        kind, mutation, moment = plan
         try:
             self.child_reads(rng, tree, moment, tamper, tally)
             if kind == "object" and moment == "before" and tally.eio_paths:
-                self.check_harm(tree, tally)
+                self.check_harm(tree, tally, 2 if mutation == "swap" else 1)
             os.write(writer, f"{tally.right} {tally.eio}".encode())
             return 0
         except Exception as error:  # pylint: disable=broad-except
@@ -496,11 +497,12 @@ class Campaign:
             check_between(self.mount, tree, rng.choice(files), tamper, tally)
         check_mount(self.mount, tree, tally, sample)
 
-    def check_harm(self, tree, tally):
-        """One bad object harms the files that have its contents and nothing else."""
+    def check_harm(self, tree, tally, bad):
+        """A bad object harms the files that have its contents and nothing else; a swap
+        makes two."""
         contents = {tree.want[path].get("bytes") for path in tally.eio_paths}
-        if len(contents) != 1 or None in contents:
-            raise Wrong(f"one bad object harms {sorted(set(tally.eio_paths))}")
+        if len(contents) > bad or None in contents:
+            raise Wrong(f"{bad} bad objects harm {sorted(set(tally.eio_paths))}")
 
     def run(self):
         self.prepare()
