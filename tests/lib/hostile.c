@@ -184,14 +184,14 @@ static const Row rows[] = {
     { NUMBER (HEADER, NULL, VTREE_VTM_H_BYTES, 8, 99) } },
   { { "total-blocks", -1, "blocks: 99, but the tree has", NULL },
     { NUMBER (HEADER, NULL, VTREE_VTM_H_BLOCKS, 8, 99) } },
-  { { "total-kinds", -1, "regular files: 8, but the tree has 7", NULL },
-    { NUMBER (HEADER, NULL, VTREE_VTM_H_REGULAR, 8, 8),
-      NUMBER (HEADER, NULL, VTREE_VTM_H_SPECIAL, 8, 2) } },
+  { { "total-kinds", -1, "regular files: 9, but the tree has 8", NULL },
+    { NUMBER (HEADER, NULL, VTREE_VTM_H_REGULAR, 8, 9),
+      NUMBER (HEADER, NULL, VTREE_VTM_H_SPECIAL, 8, 1) } },
   { { "total-sum", BAD, "totals do not add up", NULL },
     { NUMBER (HEADER, NULL, VTREE_VTM_H_REGULAR, 8, UINT64_MAX) } },
   { { "total-directories", BAD, "contradict each other", NULL },
     { NUMBER (HEADER, NULL, VTREE_VTM_H_DIRECTORIES, 8, 0),
-      NUMBER (HEADER, NULL, VTREE_VTM_H_REGULAR, 8, 14) } },
+      NUMBER (HEADER, NULL, VTREE_VTM_H_REGULAR, 8, 15) } },
 
   { { "magic", BAD, "wrong magic", NULL }, { NUMBER (HEADER, NULL, 0, 1, 'W') } },
   { { "version", NEW, "format version 2", NULL },
@@ -252,11 +252,19 @@ static const Sample sample[] = {
   { "", "dup-a", S_IFLNK | 0777 },   { "", "dup-b", S_IFDIR | 0755 },
   { "", "fifo", S_IFIFO | 0600 },    { "", "link", S_IFLNK | 0777 },
   { "", "null", S_IFCHR | 0666 },    { "", "setid", S_IFREG | 04755 },
-  { "", "xattr", S_IFIFO | 0644 },   { "", "zdir", S_IFDIR | 0755 },
+  { "", "xattr", S_IFREG | 0600 },   { "", "zdir", S_IFDIR | 0755 },
   { "dir", "file", S_IFREG | 0644 }, { "dir", "p-", S_IFREG | 0600 },
   { "dir", "q", S_IFREG | 0600 },    { "dir", "r-s", S_IFREG | 0600 },
   { "dir", "sub", S_IFDIR | 0755 },  { "dir", "t-u", S_IFREG | 0600 },
   { "dir", "zz", S_IFREG | 0600 },   { "sub", "loop", S_IFDIR | 0755 },
+};
+
+/* Version 2, then tag, permissions and id of each entry: user::rwx, user:1:r--,
+ * group::r-x, mask::r-x, other::---, as mode 0750 has it. */
+static const uint8_t acl[] = {
+  2, 0, 0,    0,    0x01, 0,    7,    0, 0xff, 0xff, 0xff, 0xff, 0x02, 0,    4,
+  0, 1, 0,    0,    0,    4,    0,    5, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
+  5, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0, 0,    0,    0xff, 0xff, 0xff, 0xff,
 };
 
 static void
@@ -272,7 +280,8 @@ fill_sample (VtreeBuilder *builder, const Sample *item, VtreeNode *node, GError 
     vtree_node_set_content (node, &digest, params.size);
   }
   if (g_str_equal (item->name, "acl"))
-    vtree_node_add_xattr (builder, node, "system.posix_acl_access", "x", 1, error);
+    vtree_node_add_xattr (builder, node, "system.posix_acl_access", acl, sizeof acl,
+                          error);
   if (!g_str_equal (item->name, "xattr"))
     return;
   vtree_node_add_xattr (builder, node, "user.a", "1", 1, error);
