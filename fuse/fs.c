@@ -6,10 +6,10 @@
 #include "fuse/fs-private.h"
 
 #include "fuse/errno.h"
+#include "manifest/device.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define BLOCK_SIZE 4096
@@ -151,13 +151,6 @@ vtree_fs_inode (VtreeFs *fs, uint64_t node, VtreeInode *inode)
   return 0;
 }
 
-/* The kernel's new_encode_dev(), 12:20 bits, to dev_t. */
-static dev_t
-decode_device (uint32_t rdev)
-{
-  return makedev ((rdev & 0xfff00) >> 8, (rdev & 0xff) | ((rdev >> 12) & 0xfff00));
-}
-
 static void
 fill_stat (const VtreeFs *fs, const VtreeInode *inode, struct stat *st)
 {
@@ -168,7 +161,7 @@ fill_stat (const VtreeFs *fs, const VtreeInode *inode, struct stat *st)
   st->st_uid = fs->options.has_uid ? fs->options.uid : inode->uid;
   st->st_gid = fs->options.has_gid ? fs->options.gid : inode->gid;
   if (S_ISCHR (inode->mode) || S_ISBLK (inode->mode))
-    st->st_rdev = decode_device (inode->rdev);
+    st->st_rdev = vtree_device_decode (inode->rdev);
   st->st_size = (off_t) inode->size;
   st->st_blksize = BLOCK_SIZE;
   st->st_blocks = (blkcnt_t) (inode->size / 512 + (inode->size % 512 != 0));
@@ -202,6 +195,20 @@ get_directory (VtreeFs *fs, uint64_t node, VtreeInode *inode, VtreeDirectory *di
   return 0;
 }
 
+/* Attributes of what an entry of DIRECTORY names. An entry that leads nowhere, to a
+ * directory of another's or back up is the manifest's fault, not a stale handle. */
+static int
+get_child (VtreeFs *fs, const VtreeDirectory *directory, uint32_t index,
+           struct stat *st)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeInode inode;
+  if (!vtree_view_child (fs->view, directory, index, &inode, &error))
+    return vtree_fs_fail (fs, index, VTREE_VIEW_NO_OBJECT, error);
+  fill_stat (fs, &inode, st);
+  return 0;
+}
+
 /* *CHILD = inode of NAME in DIRECTORY. */
 static int
 find_child (VtreeFs *fs, const VtreeDirectory *directory, const char *name,
@@ -212,10 +219,6 @@ find_child (VtreeFs *fs, const VtreeDirectory *directory, const char *name,
   size_t length = strlen (name);
   if (length > NAME_MAX_BYTES)
     return -ENAMETOOLONG;
-  if (g_str_equal (name, "..")) {
-    *child = directory->parent;
-    return 0;
-  }
   VtreeSpan span = { (const uint8_t *) name, length };
   if (!vtree_view_lookup (fs->view, directory, span, &found, child, &error))
     return vtree_fs_fail (fs, directory->inode, VTREE_VIEW_NO_OBJECT, error);
@@ -231,13 +234,11 @@ vtree_fs_lookup (VtreeFs *fs, uint64_t parent, const char *name, struct stat *st
   if (g_str_equal (name, "."))
     return vtree_fs_getattr (fs, parent, st);
   int result = get_directory (fs, parent, &inode, &directory);
+  if (result == 0 && g_str_equal (name, ".."))
+    return vtree_fs_getattr (fs, (uint64_t) directory.parent + 1, st);
   if (result == 0)
     result = find_child (fs, &directory, name, &child);
-  if (result != 0)
-    return result;
-  result = vtree_fs_getattr (fs, (uint64_t) child + 1, st);
-  /* An entry that leads nowhere is the manifest's fault, not a stale handle. */
-  return result == -ESTALE ? -EIO : result;
+  return result == 0 ? get_child (fs, &directory, child, st) : result;
 }
 
 int
@@ -274,8 +275,7 @@ read_entry (VtreeFs *fs, const VtreeDirectory *directory, uint32_t n,
   memcpy (name, entry.name.data, entry.name.size);
   name[entry.name.size] = '\0';
   dirent->name = name;
-  int result = vtree_fs_getattr (fs, (uint64_t) entry.inode + 1, &dirent->st);
-  return result == -ESTALE ? -EIO : result;
+  return get_child (fs, directory, entry.inode, &dirent->st);
 }
 
 /* What stands at COOKIE, which is in range. */
