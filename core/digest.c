@@ -4,6 +4,8 @@
  */
 #include "core/digest.h"
 
+#include "core/text.h"
+
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -44,41 +46,6 @@ vtree_digest_alg_parse (const char *name, VtreeDigestAlg *alg)
   return false;
 }
 
-/* The value of a lower-case hex digit, or -1. */
-static int
-hex_value (char c)
-{
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Parses exactly 2 * SIZE digits that TEXT begins with; a NUL ends it early. */
-static bool
-parse_hex (const char *text, uint8_t *value, size_t size)
-{
-  for (size_t i = 0; i < size; i++) {
-    int high = hex_value (text[2 * i]);
-    int low = high >= 0 ? hex_value (text[2 * i + 1]) : -1;
-    if (low < 0)
-      return false;
-    value[i] = (uint8_t) (high << 4 | low);
-  }
-  return true;
-}
-
-static char *
-format_hex (char *out, const uint8_t *value, size_t size)
-{
-  static const char digits[] = "0123456789abcdef";
-  for (size_t i = 0; i < size; i++) {
-    *out++ = digits[value[i] >> 4];
-    *out++ = digits[value[i] & 15];
-  }
-  *out = '\0';
-  return out;
-}
-
 /* Length of the "sha256:" that TEXT begins with, or 0. */
 static size_t
 parse_prefix (const char *text, VtreeDigestAlg *alg)
@@ -103,7 +70,7 @@ parse_text (const char *text, VtreeDigest *digest)
   const char *hex = text + prefix;
   size_t size = vtree_digest_alg_size (alg);
   uint8_t value[VTREE_DIGEST_MAX_SIZE];
-  if (strlen (hex) != 2 * size || !parse_hex (hex, value, size))
+  if (strlen (hex) != 2 * size || !vtree_text_parse_hex (hex, value, size))
     return false;
   vtree_digest_init (digest, alg, value);
   return true;
@@ -144,16 +111,18 @@ vtree_digest_format (const VtreeDigest *digest, char text[VTREE_DIGEST_TEXT_MAX]
   size_t length = strlen (name);
   memcpy (text, name, length);
   text[length] = ':';
-  format_hex (text + length + 1, digest->value, vtree_digest_alg_size (digest->alg));
+  vtree_text_format_hex (digest->value, vtree_digest_alg_size (digest->alg),
+                         text + length + 1);
   return text;
 }
 
 char *
 vtree_digest_path (const VtreeDigest *digest, char path[VTREE_DIGEST_PATH_MAX])
 {
-  format_hex (path, digest->value, 1);
+  vtree_text_format_hex (digest->value, 1, path);
   path[2] = '/';
-  format_hex (path + 3, digest->value + 1, vtree_digest_alg_size (digest->alg) - 1);
+  vtree_text_format_hex (digest->value + 1, vtree_digest_alg_size (digest->alg) - 1,
+                         path + 3);
   return path;
 }
 
@@ -165,7 +134,8 @@ vtree_digest_from_path (VtreeDigestAlg alg, const char *dir, const char *file,
   uint8_t value[VTREE_DIGEST_MAX_SIZE];
   if (strlen (dir) != 2 || strlen (file) != 2 * (size - 1))
     return false;
-  if (!parse_hex (dir, value, 1) || !parse_hex (file, value + 1, size - 1))
+  if (!vtree_text_parse_hex (dir, value, 1)
+      || !vtree_text_parse_hex (file, value + 1, size - 1))
     return false;
   vtree_digest_init (digest, alg, value);
   return true;
