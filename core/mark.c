@@ -105,6 +105,24 @@ vtree_mark_load (const VtreePaths *paths, const char *ref, bool *found, VtreeMar
   return true;
 }
 
+/* Makes the names of REF's directories durable: each is in its parent. */
+static bool
+sync_parents (int dirfd, const char *ref, GError **error)
+{
+  if (fsync (dirfd) < 0)
+    return vtree_error_set_errno (error, errno, "sync");
+  for (const char *slash = strchr (ref, '/'); slash; slash = strchr (slash + 1, '/')) {
+    g_autofree char *parent = g_strndup (ref, (gsize) (slash - ref));
+    g_auto (VtreeFd) fd
+      = vtree_beneath_open (dirfd, parent, O_RDONLY | O_DIRECTORY, 0, error);
+    if (fd < 0)
+      return false;
+    if (fsync (fd) < 0)
+      return vtree_error_set_errno (error, errno, "sync");
+  }
+  return true;
+}
+
 /* Makes the ref's directory; a new one has to outlive a power cut with what is in
  * it. */
 static bool
@@ -118,7 +136,7 @@ make_directory (int dirfd, const char *ref, GError **error)
   fd = vtree_beneath_make_directory (dirfd, ref, 0700, error);
   if (fd < 0)
     return false;
-  return syncfs (fd) == 0 || vtree_error_set_errno (error, errno, "sync");
+  return sync_parents (dirfd, ref, error);
 }
 
 static bool
