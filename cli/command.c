@@ -44,10 +44,22 @@ report_json (const GError *error)
   vtree_json_end_object (json);
 }
 
+/* MESSAGE as one line that no terminal acts on, whatever was typed or read. */
+static char *
+one_line (const char *message)
+{
+  char *line = g_strdup (message);
+
+  for (char *character = line; *character != '\0'; character++)
+    if (g_ascii_iscntrl (*character))
+      *character = ' ';
+  return line;
+}
+
 void
 vtree_cli_report (const VtreeCli *cli, const GError *error)
 {
-  g_autofree char *message = g_strdelimit (g_strdup (error->message), "\r\n", ' ');
+  g_autofree char *message = one_line (error->message);
   const char *verb = cli->verb != NULL ? cli->verb->name : NULL;
 
   if (cli->json) {

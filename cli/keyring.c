@@ -62,7 +62,7 @@ vtree_keyring_names (const VtreePaths *paths, GError **error)
     if (!done)
       return NULL;
   }
-  qsort (names->pdata, names->len, sizeof (gpointer), compare_names);
+  g_ptr_array_sort (names, compare_names);
   g_ptr_array_add (names, NULL);
   return (char **) g_ptr_array_free (g_steal_pointer (&names), FALSE);
 }

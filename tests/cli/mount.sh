@@ -72,8 +72,11 @@ expect_exit 0 v umount "$dir.3"
 expect_exit 0 v mount "$repo:r@1" "$dir.3"
 expect_exit 0 v umount "$dir.3"
 v mark reset r --quiet
-v commit e "$VTREE_TMP/tree" --expires=1s --quiet >/dev/null
-sleep 2
+v commit e "$VTREE_TMP/tree" --expires=5s --quiet >/dev/null
+has_expired() {
+  ! v ls e >/dev/null 2>&1
+}
+wait_until 30 has_expired
 expect_exit 5 v mount e "$dir.3"
 expect_exit 0 v mount --force e "$dir.3"
 expect_exit 0 v status "$dir.3"

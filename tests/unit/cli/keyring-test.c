@@ -113,6 +113,7 @@ test_names (void)
   g_assert_cmpuint (g_strv_length (none), ==, 0);
   first = generate (paths, "b");
   second = generate (paths, "a");
+  g_assert_cmpstr (first, !=, second);
   names = vtree_keyring_names (paths, &error);
   g_assert_no_error (error);
   joined = g_strjoinv (" ", names);
