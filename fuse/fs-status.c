@@ -93,7 +93,7 @@ vtree_fs_status (VtreeFs *fs, uint64_t node, struct vtree_status *status)
   *status = fs->status;
   status->node_id = node;
   status->pid = (uint64_t) getpid ();
-  if (status->expires != 0 && g_get_real_time () / G_USEC_PER_SEC > status->expires)
+  if (status->expires != 0 && g_get_real_time () / G_USEC_PER_SEC >= status->expires)
     status->flags |= VTREE_STATUS_EXPIRED;
   fill_requests (fs, status);
   fill_objects (fs, status);
