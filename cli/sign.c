@@ -328,8 +328,9 @@ put_signatures (const Signing *signing, const VtreeSignatures *signatures,
 static bool
 move_head (const Signing *signing, GError **error)
 {
-  const VtreeMark mark
-    = { .version = signing->version, .manifest = signing->statement->manifest };
+  const VtreeMark mark = { .version = signing->version,
+                           .manifest = signing->statement->manifest,
+                           .created = signing->statement->created };
   uint64_t head;
   bool found;
 
