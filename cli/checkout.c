@@ -22,19 +22,20 @@ note_report (const VtreeCli *cli, const VtreeCheckoutReport *report)
 }
 
 static bool
-write_out (const VtreeCli *cli, VtreeTree *tree, VtreeCheckoutOptions *options,
+write_out (const VtreeCli *cli, VtreeTree *tree, const VtreeCheckoutOptions *words,
            GError **error)
 {
   g_autoptr (VtreeProgress) progress = vtree_progress_new ("checkout", !cli->quiet);
   const VtreeViewTotals *totals = vtree_view_totals (tree->view);
   VtreeCheckoutReport report = { .files = 0 };
+  VtreeCheckoutOptions options = *words;
 
-  if (options->path == NULL)
+  if (options.path == NULL)
     vtree_progress_set_total (progress, totals->inodes);
-  options->progress = vtree_progress_count;
-  options->progress_context = progress;
-  options->report = &report;
-  if (!vtree_checkout (tree->view, tree->store, cli->args[1], options, error))
+  options.progress = vtree_progress_count;
+  options.progress_context = progress;
+  options.report = &report;
+  if (!vtree_checkout (tree->view, tree->store, cli->args[1], &options, error))
     return false;
   g_clear_pointer (&progress, vtree_progress_free);
   note_report (cli, &report);

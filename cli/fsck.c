@@ -107,23 +107,24 @@ note_result (const VtreeCli *cli, const VtreeFsckResult *result)
 }
 
 static bool
-check (const VtreeCli *cli, const VtreeRepo *repo, VtreeFsckOptions *options,
+check (const VtreeCli *cli, const VtreeRepo *repo, const VtreeFsckOptions *words,
        GError **error)
 {
   g_autoptr (VtreeProgress) progress = vtree_progress_new ("fsck", !cli->quiet);
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
   FsckReport report = { .json = json, .progress = progress };
   VtreeFsckResult result = { .refs = 0 };
+  VtreeFsckOptions options = *words;
 
-  options->problem = report_problem;
-  options->progress = report_progress;
-  options->context = &report;
+  options.problem = report_problem;
+  options.progress = report_progress;
+  options.context = &report;
   if (json != NULL) {
     vtree_json_begin_object (json, NULL);
     vtree_json_add_int (json, "schema", 1);
     vtree_json_begin_array (json, "problems");
   }
-  if (!vtree_fsck (repo, options, &result, error))
+  if (!vtree_fsck (repo, &options, &result, error))
     return false;
   if (json != NULL) {
     vtree_json_end_array (json);

@@ -59,25 +59,26 @@ note_totals (const VtreeCli *cli, const VtreeGcResult *result, bool dry_run)
 }
 
 static bool
-collect (const VtreeCli *cli, const VtreeRepo *repo, VtreeGcOptions *options,
+collect (const VtreeCli *cli, const VtreeRepo *repo, const VtreeGcOptions *words,
          GError **error)
 {
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
-  GcReport report = { .cli = cli, .json = json, .dry_run = options->dry_run };
+  GcReport report = { .cli = cli, .json = json, .dry_run = words->dry_run };
   VtreeGcResult result = { .versions = 0 };
+  VtreeGcOptions options = *words;
 
-  options->removed = report_removed;
-  options->held = report_held;
-  options->context = &report;
+  options.removed = report_removed;
+  options.held = report_held;
+  options.context = &report;
   if (json != NULL) {
     vtree_json_begin_object (json, NULL);
     vtree_json_add_int (json, "schema", 1);
-    vtree_json_add_bool (json, "dry_run", options->dry_run);
+    vtree_json_add_bool (json, "dry_run", options.dry_run);
     vtree_json_begin_array (json, "removed");
   }
-  if (!vtree_gc (repo, options, &result, error))
+  if (!vtree_gc (repo, &options, &result, error))
     return false;
-  note_totals (cli, &result, options->dry_run);
+  note_totals (cli, &result, options.dry_run);
   if (json == NULL)
     return true;
   vtree_json_end_array (json);

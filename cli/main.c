@@ -17,9 +17,12 @@ static void
 fill_standard_descriptors (void)
 {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    int null;
+
     if (fcntl (fd, F_GETFD) >= 0)
       continue;
-    if (open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+    null = open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (null != fd)
       abort ();
   }
 }

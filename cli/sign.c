@@ -294,6 +294,39 @@ load_attached (const Signing *signing, GError **error)
   return NULL;
 }
 
+/* The signatures in the bytes OLD (NULL: none). What is malformed vouches for
+ * nothing and makes room, or it could never be put right. */
+static VtreeSignatures *
+parse_old (const Signing *signing, GBytes *old)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeSignatures *signatures = NULL;
+
+  if (old == NULL)
+    return vtree_signatures_new ();
+  signatures = vtree_signatures_parse (g_bytes_get_data (old, NULL),
+                                       g_bytes_get_size (old), &error);
+  if (signatures != NULL)
+    return signatures;
+  vtree_cli_note (signing->cli, "replaced the old signature file: %s", error->message);
+  return vtree_signatures_new ();
+}
+
+/* Adds the lines of MORE to ALL: one of a key takes the place of that key's older
+ * one. */
+static bool
+add_lines (VtreeSignatures *all, const VtreeSignatures *more, GError **error)
+{
+  for (size_t i = 0; i < vtree_signatures_count (more); i++) {
+    const VtreeSignatureLine *line = vtree_signatures_peek (more, i);
+
+    if (g_strcmp0 (line->kind, "ed25519") == 0
+        && !vtree_signatures_add (all, &line->id, line->value, error))
+      return false;
+  }
+  return vtree_signatures_merge (all, more, error);
+}
+
 /* Adds SIGNATURES to those that the version has. */
 static bool
 put_signatures (const Signing *signing, const VtreeSignatures *signatures,
@@ -312,11 +345,8 @@ put_signatures (const Signing *signing, const VtreeSignatures *signatures,
                             "sign %s@%" G_GUINT64_FORMAT
                             ": the statement changed meanwhile; nothing was signed",
                             signing->ref, signing->version);
-  all = old != NULL ? vtree_signatures_parse (g_bytes_get_data (old, NULL),
-                                              g_bytes_get_size (old), error)
-                    : vtree_signatures_new ();
-  /* This signer's own lines replace older ones; merge keeps what is there. */
-  if (all == NULL || !vtree_signatures_merge (all, signatures, error))
+  all = parse_old (signing, old);
+  if (!add_lines (all, signatures, error))
     return false;
   bytes = vtree_signatures_serialize (all);
   return vtree_refs_put_signature (signing->repo, signing->ref, signing->version, bytes,

@@ -78,6 +78,17 @@ check 'two signatures now' json '[s["good"] for s in d["signatures"]] == [True, 
 expect_exit 0 v sign r@1 --manifest="$digest" --key=second --quiet
 check_equal 'an older one does not move the head' "$(head_of r)" 3
 
+# A signature that was spoilt is made good again.
+sed -i 's/ [A-Za-z0-9+/]*==$/ '"$(head -c 64 /dev/zero | base64 -w0)"'/' "$repo/refs/r/1.sig"
+expect_exit 3 v verify r@1
+expect_exit 0 v sign r@1 --manifest="$digest" --key=default --quiet
+expect_exit 0 v verify r@1 --quiet
+check_equal 'no line twice' "$(grep -c . "$repo/refs/r/1.sig")" 2
+echo 'rubbish' >"$repo/refs/r/1.sig"
+expect_exit 0 v sign r@1 --manifest="$digest" --key=default
+check 'rubbish makes room' grep -q 'replaced the old signature file' "$VTREE_TMP/stderr"
+expect_exit 0 v verify r@1 --quiet
+
 # What can't be signed.
 v key trust "$VTREE_TMP/second.pem" --quiet >/dev/null
 expect_exit 1 v sign r@3 --attach="$VTREE_TMP/absent"
