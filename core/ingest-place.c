@@ -235,6 +235,26 @@ place_merkle_files (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
   return true;
 }
 
+/* An object that the kernel enforces now has no use for the Merkle file that it had. */
+static bool
+drop_merkle_files (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
+{
+  for (guint i = 0; i < sorted->len; i++) {
+    const VtreeTaken *taken = sorted->pdata[i];
+    char path[VTREE_DIGEST_PATH_MAX], name[3] = { 0 };
+    g_auto (VtreeFd) fd = -1;
+    if (!taken->over || taken->size <= VTREE_INGEST_SMALL)
+      continue;
+    memcpy (name, vtree_digest_path (&taken->digest, path), 2);
+    /* Where there is no good directory there is no Merkle file either. */
+    if (!vtree_beneath_open_directory (ingest->merkle_fd, name, &fd, NULL) || fd < 0)
+      continue;
+    if (!vtree_staging_remove_tree (fd, path + 3, error))
+      return prefix_object (error, ingest, &taken->digest);
+  }
+  return true;
+}
+
 static gint
 compare_taken (gconstpointer a, gconstpointer b)
 {
@@ -250,5 +270,6 @@ vtree_place (VtreeIngest *ingest, GPtrArray *taken, GError **error)
   if (ingest->kernel && !enable_all (ingest, taken, error))
     return false;
   return place_merkle_files (ingest, taken, error)
-         && place_objects (ingest, taken, error);
+         && place_objects (ingest, taken, error)
+         && (!ingest->kernel || drop_merkle_files (ingest, taken, error));
 }

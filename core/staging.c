@@ -154,19 +154,28 @@ vtree_staging_remove_tree (int dirfd, const char *name, GError **error)
   return errnum == 0 || set_error (error, errnum, "remove", name);
 }
 
+/* Another user's, or gone since: not for us to remove. */
 static bool
-is_foreign (int errnum)
+is_none_of_ours (int errnum)
 {
-  return errnum == EACCES || errnum == EPERM;
+  return errnum == EACCES || errnum == EPERM || errnum == ENOENT;
 }
 
-/* Whether NAME of tmp/ is held by a living process. *FD keeps the lock of what is not,
- * so that nobody else takes it for theirs meanwhile. */
+/* Whether NAME of tmp/ was abandoned. *FD keeps the lock of a directory that was, so
+ * that nobody else takes it for theirs meanwhile. What is no directory is nobody's. */
 static bool
-is_alive (int tmp_fd, const char *name, VtreeFd *fd)
+is_abandoned (int tmp_fd, const char *name, VtreeFd *fd, bool *abandoned,
+              GError **error)
 {
   *fd = openat (tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  return *fd >= 0 && flock (*fd, LOCK_EX | LOCK_NB) < 0;
+  if (*fd >= 0) {
+    *abandoned = flock (*fd, LOCK_EX | LOCK_NB) == 0;
+    return *abandoned || errno == EWOULDBLOCK
+           || set_error (error, errno, "lock tmp directory", name);
+  }
+  *abandoned = errno == ENOTDIR || errno == ELOOP;
+  return *abandoned || is_none_of_ours (errno)
+         || set_error (error, errno, "open tmp directory", name);
 }
 
 static bool
@@ -174,13 +183,15 @@ clean_one (int tmp_fd, const char *name, bool dry_run, uint64_t *removed,
            GError **error)
 {
   g_auto (VtreeFd) fd = -1;
-  if (is_alive (tmp_fd, name, &fd))
+  bool abandoned;
+  if (!is_abandoned (tmp_fd, name, &fd, &abandoned, error))
+    return false;
+  if (!abandoned)
     return true;
   int errnum = dry_run ? 0 : remove_at (tmp_fd, name, 0);
-  if (is_foreign (errnum))
-    return true;
   if (errnum != 0)
-    return set_error (error, errnum, "remove from tmp", name);
+    return is_none_of_ours (errnum)
+           || set_error (error, errnum, "remove from tmp", name);
   *removed += 1;
   return true;
 }

@@ -191,9 +191,12 @@ test_upgrade (void)
   VtreeIngestStats stats;
   g_assert_true (put (&fixture, VTREE_VERITY_OFF, 1 << 20, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
+  g_autofree char *merkle = repo_fixture_merkle (&fixture, &digest);
   g_assert_false (is_enforced (object));
+  g_assert_true (g_file_test (merkle, G_FILE_TEST_EXISTS));
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 1 << 20, &digest, &stats, &error));
   g_assert_true (is_enforced (object));
+  g_assert_false (g_file_test (merkle, G_FILE_TEST_EXISTS));
   g_assert_cmpuint (stats.replaced, ==, 0);
   g_assert_cmpuint (stats.new_objects, ==, 1);
 }

@@ -369,7 +369,7 @@ test_lock_replaced (void)
 
 #define ADD_TABLE(prefix, table, function)                                             \
   for (size_t i = 0; i < G_N_ELEMENTS (table); i++) {                                  \
-    g_autofree char *path = g_strdup_printf (prefix "/%s", table[i].name);             \
+    g_autofree char *path = g_strdup_printf (prefix "/%s", (table)[i].name);           \
     g_test_add_data_func (path, GSIZE_TO_POINTER (i), function);                       \
   }
 

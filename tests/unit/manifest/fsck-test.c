@@ -303,7 +303,7 @@ test_repair (gconstpointer row)
   VtreeFsckResult result = expect (&two, source, &report, repairs[i].expected);
   g_assert_cmpuint (result.repaired, ==, 1);
   g_assert_cmpuint (result.missing + result.corrupt, ==, 0);
-  result = expect (&two, NULL, &report, "");
+  expect (&two, NULL, &report, "");
   g_assert_cmpuint (repo_fixture_count (&two.versions.repo, "tmp"), ==, 0);
 }
 
@@ -539,7 +539,7 @@ test_busy (void)
 
 #define ADD_TABLE(prefix, table, function)                                             \
   for (size_t i = 0; i < G_N_ELEMENTS (table); i++) {                                  \
-    g_autofree char *path = g_strdup_printf (prefix "/%s", table[i].name);             \
+    g_autofree char *path = g_strdup_printf (prefix "/%s", (table)[i].name);           \
     g_test_add_data_func (path, GSIZE_TO_POINTER (i), function);                       \
   }
 
