@@ -179,11 +179,12 @@ open_reserved (VtreeCache *cache, Entry *entry, const VtreeObjectSpec *spec,
 
 VtreeObject *
 vtree_cache_open (VtreeCache *cache, uint32_t index, const VtreeObjectSpec *spec,
-                  GError **error)
+                  bool *held, GError **error)
 {
   VtreeObject *object = NULL;
   g_mutex_lock (&cache->lock);
   Entry *entry = wait_for (cache, index);
+  *held = entry != NULL;
   if (entry != NULL) {
     cache->stats.hits++;
     object = use (cache, entry);

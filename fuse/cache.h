@@ -26,9 +26,10 @@ void vtree_cache_free (VtreeCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeCache, vtree_cache_free)
 
 /* The object number INDEX of the manifest, which says SPEC of it; a new reference.
- * Errors: as vtree_store_open_object(). */
+ * *HELD: it was open already, so that the store may have a better one by now. Errors:
+ * as vtree_store_open_object(). */
 VtreeObject *vtree_cache_open (VtreeCache *cache, uint32_t index,
-                               const VtreeObjectSpec *spec, GError **error);
+                               const VtreeObjectSpec *spec, bool *held, GError **error);
 
 /* The object if it is held now (a new reference), else NULL. */
 VtreeObject *vtree_cache_peek (VtreeCache *cache, uint32_t index);

@@ -9,32 +9,35 @@
 
 #include <errno.h>
 
+/* Other readers of a bad object hold it again and again; that has to end. */
+#define ATTEMPTS 3
+
+/* Does something with an open object. */
+typedef bool (*UseObject) (VtreeObject *object, void *context, GError **error);
+
+/* Opens INODE's object and has USE use it. An object that does not pass is not kept, so
+ * that the next reader sees a repaired one; one that was held when it failed is tried
+ * again from the store at once, which may have been repaired since. */
 static bool
-make_spec (VtreeFs *fs, const VtreeInode *inode, VtreeObjectSpec *spec, GError **error)
+use_object (VtreeFs *fs, const VtreeInode *inode, UseObject use, void *context,
+            GError **error)
 {
-  spec->policy = fs->options.verity;
-  return vtree_view_object (fs->view, inode->object, &spec->digest, &spec->size, error);
-}
-
-VtreeObject *
-vtree_fs_open_object (VtreeFs *fs, const VtreeInode *inode, int *result)
-{
-  g_autoptr (GError) error = NULL;
-  VtreeObjectSpec spec;
-  VtreeObject *object = NULL;
-  if (make_spec (fs, inode, &spec, &error))
-    object = vtree_cache_open (fs->cache, inode->object, &spec, &error);
-  *result = object != NULL ? 0 : vtree_fs_fail (fs, inode->index, inode->object, error);
-  return object;
-}
-
-/* OBJECT did not pass: it is not kept, so that the next reader sees a repaired one. */
-static int
-fail_object (VtreeFs *fs, const VtreeInode *inode, const VtreeObject *object,
-             const GError *error)
-{
-  vtree_cache_drop (fs->cache, inode->object, object);
-  return vtree_fs_fail (fs, inode->index, inode->object, error);
+  VtreeObjectSpec spec = { .policy = fs->options.verity };
+  bool held = true;
+  bool ok = false;
+  if (!vtree_view_object (fs->view, inode->object, &spec.digest, &spec.size, error))
+    return false;
+  for (int attempts = 0; !ok && held && attempts < ATTEMPTS; attempts++) {
+    g_clear_error (error);
+    g_autoptr (VtreeObject) object
+      = vtree_cache_open (fs->cache, inode->object, &spec, &held, error);
+    ok = object != NULL && use (object, context, error);
+    if (object == NULL)
+      return false;
+    if (!ok)
+      vtree_cache_drop (fs->cache, inode->object, object);
+  }
+  return ok;
 }
 
 /* The inode of NODE, which must be a regular file. */
@@ -49,54 +52,68 @@ get_regular (VtreeFs *fs, uint64_t node, VtreeInode *inode)
   return result;
 }
 
+static bool
+measure_object (VtreeObject *object, void *context, GError **error)
+{
+  VtreeEnforcer *enforcer = context;
+  *enforcer = vtree_object_enforcer (object);
+  return vtree_object_measure (object, error);
+}
+
+int
+vtree_fs_enforcer (VtreeFs *fs, const VtreeInode *inode, VtreeEnforcer *enforcer)
+{
+  g_autoptr (GError) error = NULL;
+  if (use_object (fs, inode, measure_object, enforcer, &error))
+    return 0;
+  return vtree_fs_fail (fs, inode->index, inode->object, error);
+}
+
 int
 vtree_fs_open (VtreeFs *fs, uint64_t node)
 {
-  g_autoptr (GError) error = NULL;
   VtreeInode inode;
+  VtreeEnforcer enforcer;
   int result = get_regular (fs, node, &inode);
   if (result != 0 || inode.object == VTREE_VIEW_NO_OBJECT)
     return result;
-  g_autoptr (VtreeObject) object = vtree_fs_open_object (fs, &inode, &result);
-  if (object == NULL)
-    return result;
-  if (!vtree_object_measure (object, &error))
-    return fail_object (fs, &inode, object, error);
-  return 0;
+  return vtree_fs_enforcer (fs, &inode, &enforcer);
 }
 
-/* SIZE bytes at OFFSET, which the file has. */
-static ssize_t
-read_object (VtreeFs *fs, const VtreeInode *inode, void *data, size_t size,
-             uint64_t offset)
+/* What one READ wants: bytes that the file has. */
+typedef struct {
+  void *data;
+  size_t size;
+  uint64_t offset;
+} Range;
+
+static bool
+read_object (VtreeObject *object, void *context, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-  int result = 0;
+  const Range *range = context;
   size_t got = 0;
-  g_autoptr (VtreeObject) object = vtree_fs_open_object (fs, inode, &result);
-  if (object == NULL)
-    return result;
-  if (!vtree_object_read (object, data, size, offset, &got, &error))
-    return fail_object (fs, inode, object, error);
-  if (got < size) {
-    vtree_error_set (&error, VTREE_ERROR_CORRUPT, "read the object: it ends early");
-    return fail_object (fs, inode, object, error);
-  }
-  atomic_fetch_add_explicit (&fs->bytes_read, got, memory_order_relaxed);
-  return (ssize_t) got;
+  if (!vtree_object_read (object, range->data, range->size, range->offset, &got, error))
+    return false;
+  return got == range->size
+         || vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                             "read the object: it ends early");
 }
 
 ssize_t
 vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size, uint64_t offset)
 {
+  g_autoptr (GError) error = NULL;
   VtreeInode inode;
   int result = get_regular (fs, node, &inode);
   if (result != 0)
     return result;
   if (offset >= inode.size || size == 0)
     return 0;
-  uint64_t left = inode.size - offset;
-  return read_object (fs, &inode, data, size < left ? size : (size_t) left, offset);
+  Range range = { data, (size_t) MIN (size, inode.size - offset), offset };
+  if (!use_object (fs, &inode, read_object, &range, &error))
+    return vtree_fs_fail (fs, inode.index, inode.object, error);
+  atomic_fetch_add_explicit (&fs->bytes_read, range.size, memory_order_relaxed);
+  return (ssize_t) range.size;
 }
 
 int

@@ -58,13 +58,9 @@ magic_verity (VtreeFs *fs, const VtreeInode *inode, int *result)
     enforcer = VTREE_ENFORCER_KERNEL;
   if (fs->options.verity == VTREE_VERITY_OFF)
     enforcer = VTREE_ENFORCER_NONE;
-  if (S_ISREG (inode->mode) && inode->object != VTREE_VIEW_NO_OBJECT) {
-    g_autoptr (VtreeObject) object = vtree_fs_open_object (fs, inode, result);
-    if (object == NULL)
-      return NULL;
-    enforcer = vtree_object_enforcer (object);
-  }
-  return g_strdup (names[enforcer]);
+  if (S_ISREG (inode->mode) && inode->object != VTREE_VIEW_NO_OBJECT)
+    *result = vtree_fs_enforcer (fs, inode, &enforcer);
+  return *result == 0 ? g_strdup (names[enforcer]) : NULL;
 }
 
 /* A new copy of TEXT, or NULL and -ENODATA where there is none. */

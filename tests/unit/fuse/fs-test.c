@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -301,6 +302,15 @@ test_corrupt_object (void)
 }
 
 static void
+copy_file (const char *from, const char *to)
+{
+  g_autofree char *data = NULL;
+  gsize size;
+  g_assert_true (g_file_get_contents (from, &data, &size, NULL));
+  g_assert_true (g_file_set_contents (to, data, (gssize) size, NULL));
+}
+
+static void
 test_corrupt_while_held (void)
 {
   g_auto (TestTree) tree;
@@ -314,6 +324,13 @@ test_corrupt_while_held (void)
     flip_byte (path, 4095);
     g_assert_cmpint (read_first (fs, node), ==, -EIO);
     flip_byte (path, 4095);
+    g_assert_cmpint (read_first (fs, node), ==, 4096);
+    /* Repaired by another file in its place while the bad one is held. */
+    flip_byte (path, 4095);
+    g_autofree char *copy = g_strconcat (path, ".good", NULL);
+    copy_file (path, copy);
+    flip_byte (copy, 4095);
+    g_assert_cmpint (rename (copy, path), ==, 0);
     g_assert_cmpint (read_first (fs, node), ==, 4096);
     g_assert_cmpint (truncate (path, 100), ==, 0);
     g_assert_cmpint (read_first (fs, node), ==, -EIO);
