@@ -14,6 +14,7 @@ commit_app() {
 }
 
 # mount_app [OPTIONS]: mounts it on $m; the log is $VTREE_TMP/log.
+# shellcheck disable=SC2120 # options are optional
 mount_app() {
   mkdir -p "$m"
   mount -t fuse.vtree "$repo:app" "$m" -o "log=$VTREE_TMP/log${1:+,$1}"

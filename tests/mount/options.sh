@@ -103,7 +103,8 @@ check 'nothing is inherited' not grep -q inherited \
   <(ls -l "/proc/$(counter pid)/fd" "/proc/$(pgrep -x vtree-keeper)/fd")
 exec 7>&-
 unmount_app
-check 'without standard descriptors' mount.fuse.vtree "$repo:app" "$m" <&- >&- 2>&-
+check 'without standard descriptors' \
+  bash -c "exec mount.fuse.vtree '$repo:app' '$m' <&- >&- 2>&-"
 unmount_app
 check 'without environment' env -i "$VTREE_TMP/bin/mount.fuse.vtree" "$repo:app" "$m"
 unmount_app

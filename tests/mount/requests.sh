@@ -77,9 +77,9 @@ costs_nothing 'a name that is not there, again' test ! -e "$m/absent"
 unmount_app
 
 # without reading any directory
-(cd src && find . -type f) >names
+(cd src && find . -type f) >list
 by_name() {
-  python3 "$VTREE_SOURCE_DIR/tests/mount/pass.py" names "$m" <names
+  python3 "$VTREE_SOURCE_DIR/tests/mount/pass.py" names "$m" <list
 }
 mount_app
 own_cost=$(own)
