@@ -47,8 +47,10 @@ typedef struct {
 } Work;
 
 bool
-vtree_checkout_forget_acls (int fd, GError **error)
+vtree_checkout_forget_parent (int fd, GError **error)
 {
+  if (fchmod (fd, 0700) != 0)
+    return vtree_error_set_errno (error, errno, "set the mode of a new directory");
   return vtree_xattr_remove (fd, VTREE_ACL_DEFAULT, error)
          && vtree_xattr_remove (fd, VTREE_ACL_ACCESS, error);
 }
@@ -449,7 +451,7 @@ make_staging (Walk *walk, const VtreeInode *top, GError **error)
   if (fd < 0)
     return vtree_error_set_errno (error, errno, "open the directory for new files");
   walk->staging = vtree_handle_new_take (vtree_fd_steal (&fd));
-  return vtree_checkout_forget_acls (vtree_handle_fd (walk->staging), error);
+  return vtree_checkout_forget_parent (vtree_handle_fd (walk->staging), error);
 }
 
 /* The first walk, with its workers. */

@@ -12,6 +12,6 @@
 bool vtree_checkout_tree (VtreeCheckoutState *state, int fd, const VtreeInode *top,
                           GError **error);
 
-/* Takes the ACLs away that the directory FD got from its parent, since what is made in
- * it would get them too. */
-bool vtree_checkout_forget_acls (int fd, GError **error);
+/* Makes the directory FD 0700, and takes away what it has from its parent and would
+ * hand down to what is made in it: ACLs, the set-group-id bit. */
+bool vtree_checkout_forget_parent (int fd, GError **error);

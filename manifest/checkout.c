@@ -71,19 +71,45 @@ sync_all (int fd, GError **error)
   return vtree_error_set_errno (error, errno, "sync the filesystem");
 }
 
-/* The temporary name becomes the target, which must not have come up meanwhile unless
+/* What is at FROM becomes the target, which must not have come up meanwhile unless
  * REPLACE. */
 static bool
-rename_into_place (const Target *target, const char *temporary, bool replace,
-                   GError **error)
+rename_into_place (VtreePlace from, const Target *target, bool replace, GError **error)
 {
   int parent = target->parent;
-  if (renameat2 (parent, temporary, parent, target->name,
-                 replace ? 0 : RENAME_NOREPLACE)
-        != 0
-      || fsync (parent) != 0)
+  int result = renameat2 (from.dirfd, from.name, parent, target->name,
+                          replace ? 0 : RENAME_NOREPLACE);
+  if (result != 0 && errno == EINVAL) /* a filesystem that has no such flag */
+    result = renameat (from.dirfd, from.name, parent, target->name);
+  if (result != 0 || fsync (parent) != 0)
     return vtree_error_set_errno (error, errno, "rename it into its place");
   return true;
+}
+
+/* Makes an empty directory beside the target, which inherits nothing. Its descriptor,
+ * or -1; NAME is empty where none was made. */
+static int
+make_beside (const Target *target, char name[TEMPORARY_NAME_MAX], GError **error)
+{
+  int made = -1;
+  for (int attempt = 0; attempt < ATTEMPTS && made != 0; attempt++) {
+    new_temporary_name (name);
+    made = mkdirat (target->parent, name, 0700);
+    if (made != 0 && errno != EEXIST)
+      break;
+  }
+  if (made != 0) {
+    vtree_error_set_errno (error, errno, "make a directory beside it");
+    name[0] = '\0';
+    return -1;
+  }
+  g_auto (VtreeFd) fd
+    = openat (target->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    vtree_error_set_errno (error, errno, "open its new directory");
+  if (fd < 0 || !vtree_checkout_forget_parent (fd, error))
+    return -1;
+  return vtree_fd_steal (&fd);
 }
 
 static bool
@@ -97,27 +123,13 @@ static bool
 write_new_directory (VtreeCheckoutState *state, const Target *target,
                      const VtreeInode *top, GError **error)
 {
-  char temporary[TEMPORARY_NAME_MAX];
-  int made = -1;
-  for (int attempt = 0; attempt < ATTEMPTS && made != 0; attempt++) {
-    new_temporary_name (temporary);
-    made = mkdirat (target->parent, temporary, 0700);
-    if (made != 0 && errno != EEXIST)
-      break;
-  }
-  if (made != 0)
-    return vtree_error_set_errno (error, errno, "make a directory beside it");
-  g_auto (VtreeFd) fd = openat (target->parent, temporary,
-                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  bool ok = fd >= 0 || vtree_error_set_errno (error, errno, "open its new directory");
-  /* Beneath a set-group-id directory it would hand that bit down. */
-  if (ok && fchmod (fd, 0700) != 0)
-    ok = vtree_error_set_errno (error, errno, "set the mode of its new directory");
-  ok = ok && vtree_checkout_forget_acls (fd, error)
-       && write_tree (state, fd, top, error)
-       && rename_into_place (target, temporary, false, error);
-  if (!ok)
-    vtree_remove (target->parent, temporary, NULL);
+  char name[TEMPORARY_NAME_MAX];
+  g_auto (VtreeFd) fd = make_beside (target, name, error);
+  VtreePlace beside = { .dirfd = target->parent, .name = name };
+  bool ok = fd >= 0 && write_tree (state, fd, top, error)
+            && rename_into_place (beside, target, false, error);
+  if (!ok && name[0] != '\0')
+    vtree_remove (target->parent, name, NULL);
   return ok;
 }
 
@@ -145,9 +157,9 @@ write_existing_directory (VtreeCheckoutState *state, int fd, const VtreeInode *t
   struct stat st;
   if (fstat (fd, &st) != 0)
     return vtree_error_set_errno (error, errno, "look at it");
-  if (!check_empty (fd, error) || !vtree_checkout_forget_acls (fd, error))
+  if (!check_empty (fd, error))
     return false;
-  if (write_tree (state, fd, top, error))
+  if (vtree_checkout_forget_parent (fd, error) && write_tree (state, fd, top, error))
     return true;
   /* It may have got the mode of the tree's top directory already. */
   fchmod (fd, (st.st_mode & 07777) | S_IRWXU);
@@ -188,13 +200,13 @@ write_file (VtreeCheckoutState *state, const char *path, const VtreeInode *inode
                               ? "it is a directory, but a single file is to be written"
                               : "it exists (--update replaces it)");
   char name[TEMPORARY_NAME_MAX];
-  new_temporary_name (name);
-  VtreePlace temporary = { .dirfd = target.parent, .name = name };
-  bool ok = vtree_checkout_make (state, temporary, inode, error)
-            && sync_all (target.parent, error)
-            && rename_into_place (&target, name, there, error);
-  if (!ok)
-    unlinkat (target.parent, name, 0);
+  g_auto (VtreeFd) fd = make_beside (&target, name, error);
+  VtreePlace beside = { .dirfd = fd, .name = "file" };
+  bool ok = fd >= 0 && vtree_checkout_make (state, beside, inode, error)
+            && sync_all (fd, error)
+            && rename_into_place (beside, &target, there, error);
+  if (name[0] != '\0' && !vtree_remove (target.parent, name, ok ? error : NULL))
+    return false;
   return ok;
 }
 

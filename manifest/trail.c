@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 #define ATTEMPTS 64
 
 struct VtreeHandle {
-  gatomicrefcount references;
+  atomic_uint references;
   VtreeFd fd;
 };
 
@@ -26,7 +27,7 @@ VtreeHandle *
 vtree_handle_new_take (int fd)
 {
   VtreeHandle *handle = g_new (VtreeHandle, 1);
-  g_atomic_ref_count_init (&handle->references);
+  atomic_init (&handle->references, 1);
   handle->fd = fd;
   return handle;
 }
@@ -34,14 +35,14 @@ vtree_handle_new_take (int fd)
 VtreeHandle *
 vtree_handle_ref (VtreeHandle *handle)
 {
-  g_atomic_ref_count_inc (&handle->references);
+  atomic_fetch_add (&handle->references, 1);
   return handle;
 }
 
 void
 vtree_handle_unref (VtreeHandle *handle)
 {
-  if (handle == NULL || !g_atomic_ref_count_dec (&handle->references))
+  if (handle == NULL || atomic_fetch_sub (&handle->references, 1) > 1)
     return;
   vtree_fd_close (handle->fd);
   g_free (handle);

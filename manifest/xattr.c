@@ -178,6 +178,9 @@ vtree_xattrs_read (int fd, const VtreeXattrFilter *filter, GPtrArray **xattrs,
     names = large = g_malloc (LIST_MAX);
     size = list_names (fd, large, LIST_MAX);
   }
+  if (size < 0 && errno == ENOENT) /* the way of what is opened with O_PATH */
+    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
+                            "list the extended attributes: /proc is not mounted");
   if (size < 0 && errno != EOPNOTSUPP)
     return vtree_error_set_errno (error, errno, "list the extended attributes");
   return read_values (fd, names, (size_t) MAX (size, 0), filter, xattrs, error);

@@ -259,6 +259,16 @@ test_in_a_directory_that_hands_down (void)
   tree_fixture_directory (parent, "empty");
   g_autofree char *empty = tree_fixture_path (parent, "empty");
   checkout_fixture_get (&fixture, manifest, empty);
+  g_autofree char *file = tree_fixture_path (parent, "file");
+  fixture.checkout.path = "a/b/f";
+  g_autoptr (GError) error = NULL;
+  checkout_fixture_try (&fixture, manifest, file, &error);
+  g_assert_no_error (error);
+  g_autoptr (GBytes) all = tree_fixture_capture_ok (parent, &fixture.capture);
+  g_assert_cmpuint (tree_fixture_inode (all, "file").xattrs, ==, 0);
+  g_assert_cmpuint (tree_fixture_inode (all, "file").mode, ==,
+                    tree_fixture_inode (manifest, "a/b/f").mode);
+  g_assert_cmpuint (count_names (parent), ==, 3);
 }
 
 static void
