@@ -263,28 +263,50 @@ make_all (const char *dir, GError **error)
   return true;
 }
 
+/* Opens the directory that DIR is in, in which nobody else may rename what stands there
+ * (a revoked.d that is gone revokes nothing); -1 with errno, or with an error. */
+static int
+open_parent (const char *dir, GError **error)
+{
+  g_autofree char *path = g_path_get_dirname (dir);
+  g_auto (VtreeFd) fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+  if (fd >= 0 && !vtree_paths_check_owner (fd, path, error))
+    return -1;
+  return vtree_fd_steal (&fd);
+}
+
+/* DIR through the directory that it is in; -1 with errno, or with an error. */
+static int
+open_through_parent (const char *dir, GError **error)
+{
+  g_auto (VtreeFd) parent = open_parent (dir, error);
+  if (parent < 0)
+    return -1;
+  g_autofree char *name = g_path_get_basename (dir);
+  return openat (parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+}
+
 int
 vtree_paths_open_directory (const char *dir, bool make, bool *missing, GError **error)
 {
-  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
   bool unused = false;
+  GError *untrusted = NULL;
   missing = missing != NULL ? missing : &unused;
   *missing = false;
-  g_auto (VtreeFd) fd = open (dir, flags);
-  if (fd < 0 && errno == ENOENT && !make) {
-    *missing = true;
-    return -1;
-  }
-  if (fd < 0 && errno == ENOENT) {
-    if (!make_all (dir, error))
+  g_auto (VtreeFd) fd = open_through_parent (dir, &untrusted);
+  if (fd < 0 && untrusted == NULL && errno == ENOENT) {
+    *missing = !make;
+    if (!make || !make_all (dir, error))
       return -1;
-    fd = open (dir, flags);
+    fd = open_through_parent (dir, &untrusted);
+  }
+  if (untrusted != NULL) {
+    g_propagate_error (error, untrusted);
+    return -1;
   }
   if (fd < 0) {
     set_path_error (error, errno, "open directory", dir);
     return -1;
   }
-  if (!vtree_paths_check_owner (fd, dir, error))
-    return -1;
-  return vtree_fd_steal (&fd);
+  return vtree_paths_check_owner (fd, dir, error) ? vtree_fd_steal (&fd) : -1;
 }

@@ -198,6 +198,26 @@ test_writable_by_others (void)
   }
 }
 
+/* Who can write to the directory above can take one of ours away, so that it is seen as
+ * missing, or put another in its place. */
+static void
+test_parent_writable_by_others (void)
+{
+  static const char *const names[] = { "there", "missing" };
+  g_autofree char *top = vtree_test_make_dir ();
+  g_autofree char *there = g_build_filename (top, "there", NULL);
+  g_assert_cmpint (mkdir (there, 0700), ==, 0);
+  g_assert_cmpint (chmod (top, 0777), ==, 0);
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *dir = g_build_filename (top, names[i], NULL);
+    g_autoptr (GError) error = NULL;
+    bool missing = true;
+    g_assert_cmpint (vtree_paths_open_directory (dir, false, &missing, &error), ==, -1);
+    vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_UNTRUSTED, "chmod go-w");
+    g_assert_false (missing);
+  }
+}
+
 static void
 test_of_another_user (void)
 {
@@ -231,6 +251,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/paths/open-tells-absence", test_open_tells_absence);
   g_test_add_func ("/core/paths/open-refuses-a-file", test_open_refuses_a_file);
   g_test_add_func ("/core/paths/writable-by-others", test_writable_by_others);
+  g_test_add_func ("/core/paths/parent-writable-by-others",
+                   test_parent_writable_by_others);
   g_test_add_func ("/core/paths/of-another-user", test_of_another_user);
   return vtree_test_run ();
 }
