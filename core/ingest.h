@@ -5,8 +5,8 @@
  *   ingest = vtree_ingest_new (repo, &options, &error);     tmp/<random>/, flocked
  *   vtree_ingest_fd (…), vtree_ingest_bytes (…)             from any thread
  *   vtree_ingest_seal (ingest, &error)    one syncfs, verity on and measured, renamed
- *   …the caller puts what names the objects, unsynced…
  *   vtree_ingest_sync (ingest, &error)    the second and last syncfs
+ *   …the caller puts what names the objects…
  *   vtree_ingest_free (ingest)            removes what is left of the staging directory
  *
  * Staging directories of processes that died are removed by the next _new and by

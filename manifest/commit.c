@@ -5,7 +5,7 @@
  * that no head names.
  *
  *   locks -> version -> capture and stage -> manifest, checked -> statement, signed
- *   -> one syncfs, sealed, renamed -> statement and signatures put -> one syncfs
+ *   -> one syncfs, sealed, renamed -> one syncfs -> statement and signatures put
  *   -> head -> mark
  */
 #include "manifest/commit.h"
@@ -152,10 +152,12 @@ capture_tree (Commit *commit, const char *dir, const VtreeCaptureOptions *wanted
   }
   VtreeCaptureOptions capture = *wanted;
   const VtreeRepoOptions *repo = vtree_repo_options (commit->repo);
+  /* Its configuration may say that nobody else can enter: see whether that is so. */
+  bool open_to_others = repo->shared || (st.st_mode & S_IXOTH);
   capture.alg = repo->digest;
   capture.forbidden_dev = st.st_dev;
   capture.forbidden_ino = st.st_ino;
-  capture.require_world_readable = repo->shared && !commit->options->allow_secret;
+  capture.require_world_readable = open_to_others && !commit->options->allow_secret;
   g_autoptr (VtreeBuilder) builder
     = vtree_capture (fd, dir, &capture, commit->ingest, error);
   return builder != NULL ? vtree_builder_finish (builder, error) : NULL;
@@ -239,15 +241,16 @@ move_head (const Commit *commit, GError **error)
   return false;
 }
 
-/* Everything that reaches the disk for good, in its order. */
+/* Everything that reaches the disk for good, in its order. A statement must not outlive
+ * a power cut that its manifest or its own bytes did not: no gc would go past it. */
 static bool
 publish (const Commit *commit, GError **error)
 {
   return vtree_ingest_seal (commit->ingest, error)
+         && vtree_ingest_sync (commit->ingest, error)
          && vtree_refs_put (commit->repo, commit->options->ref,
                             commit->statement->version, commit->root, commit->sig,
                             error)
-         && vtree_ingest_sync (commit->ingest, error)
          && (commit->sig == NULL || move_head (commit, error));
 }
 

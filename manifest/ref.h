@@ -48,9 +48,9 @@ bool vtree_refs_load (const VtreeRepo *repo, const char *name, uint64_t version,
  * seconds, -1 for ever. VTREE_ERROR_BUSY. */
 bool vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd *fd,
                       GError **error);
-/* Writes <version>.root and, unless SIG is NULL, <version>.sig, without syncing (a
- * syncfs of the caller follows). An existing other statement of that version is an
- * error. */
+/* Writes <version>.root and, unless SIG is NULL, <version>.sig, each durable before it
+ * is visible; what the statement names has to be durable already. An existing other
+ * statement of that version is an error. */
 bool vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version,
                      GBytes *root, GBytes *sig, GError **error);
 /* Replaces the signature file, synced. */

@@ -303,7 +303,7 @@ put_root (int fd, const char *file, GBytes *root, GError **error)
   if (!load (fd, file, VTREE_STATEMENT_MAX, &old, error))
     return false;
   if (old == NULL)
-    return put (fd, file, root, VTREE_PUBLISH_EXCLUSIVE | VTREE_PUBLISH_NO_SYNC, error);
+    return put (fd, file, root, VTREE_PUBLISH_EXCLUSIVE, error);
   return g_bytes_equal (old, root)
          || vtree_error_set (error, VTREE_ERROR_INVALID,
                              "%s exists and is another statement", file);
@@ -315,7 +315,7 @@ put_version (int fd, uint64_t version, GBytes *root, GBytes *sig, GError **error
   g_autofree char *root_name = dup_file_name (version, ".root");
   g_autofree char *sig_name = dup_file_name (version, ".sig");
   return put_root (fd, root_name, root, error)
-         && (sig == NULL || put (fd, sig_name, sig, VTREE_PUBLISH_NO_SYNC, error));
+         && (sig == NULL || put (fd, sig_name, sig, VTREE_PUBLISH_REPLACE, error));
 }
 
 bool

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A commit syncs the filesystem twice in all, however many files there are, and only
-# what it publishes by itself (head and mark) one by one: counted by strace.
+# what it publishes by itself (statement, signatures, head and mark) one by one: counted
+# by strace.
 # shellcheck source=tests/cli/who.sh
 . "$(dirname "$0")/who.sh"
 

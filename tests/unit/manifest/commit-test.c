@@ -249,6 +249,19 @@ test_shared_repository (void)
   g_assert_cmpuint (commit (&f).version, ==, 1);
 }
 
+/* What counts is who can enter it, not what its configuration says. */
+static void
+test_opened_repository (void)
+{
+  g_auto (CommitFixture) f;
+  set_up (&f);
+  tree_fixture_mode (f.dir, ".", 0755);
+  tree_fixture_mode (f.dir, "etc/motd", 0600);
+  g_assert_cmpuint (commit (&f).version, ==, 1);
+  g_assert_no_errno (chmod (vtree_repo_path (f.base.repo), 0711));
+  expect_failure (&f, VTREE_ERROR, VTREE_ERROR_FAILED, "etc/motd: not readable by");
+}
+
 static void
 test_busy (void)
 {
@@ -336,8 +349,31 @@ test_fault (gconstpointer data)
   checkout_fixture_get (&f.base, manifest, target);
 }
 
-/* Two of the whole filesystem, and those of the head and the mark, however many
- * files. */
+/* A version is seen only when the objects (one sync), their names (another) and its own
+ * bytes (a third) are on the disk: a power cut before leaves none that a gc would stop
+ * at. */
+static void
+test_no_statement_before_its_objects (void)
+{
+  for (unsigned allowed = 0; allowed < 3; allowed++) {
+    g_auto (CommitFixture) f;
+    set_up (&f);
+    commit (&f);
+    tree_fixture_text (f.dir, "new", "file");
+    vtree_test_fault_fail (VTREE_TEST_SYNC, allowed, EIO);
+    g_autoptr (GError) error = NULL;
+    VtreeCommitResult result = { 0 };
+    bool ok = try_commit (&f, &result, &error);
+    vtree_test_fault_clear ();
+    g_assert_false (ok);
+    g_assert_error (error, VTREE_ERRNO_ERROR, EIO);
+    g_autoptr (GArray) versions = vtree_refs_versions (f.base.repo, REF, NULL);
+    g_assert_cmpuint (versions->len, ==, 1);
+  }
+}
+
+/* Two of the whole filesystem, and those of statement, signatures, head and mark,
+ * however many files. */
 static void
 test_syncs_are_few (void)
 {
@@ -368,8 +404,11 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/commit/unsigned", test_unsigned);
   g_test_add_func ("/manifest/commit/refusals", test_refusals);
   g_test_add_func ("/manifest/commit/shared-repository", test_shared_repository);
+  g_test_add_func ("/manifest/commit/opened-repository", test_opened_repository);
   g_test_add_func ("/manifest/commit/busy", test_busy);
   g_test_add_func ("/manifest/commit/replaces-bad-objects", test_replaces_bad_objects);
+  g_test_add_func ("/manifest/commit/no-statement-before-its-objects",
+                   test_no_statement_before_its_objects);
   g_test_add_func ("/manifest/commit/syncs-are-few", test_syncs_are_few);
   for (size_t i = 0; i < G_N_ELEMENTS (faults); i++) {
     g_autofree char *name = g_strconcat ("/manifest/commit/", faults[i].name, NULL);
