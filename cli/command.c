@@ -19,6 +19,7 @@ void
 vtree_cli_note (const VtreeCli *cli, const char *format, ...)
 {
   g_autofree char *text = NULL;
+  g_autofree char *line = NULL;
   va_list arguments;
 
   if (cli->quiet)
@@ -26,7 +27,8 @@ vtree_cli_note (const VtreeCli *cli, const char *format, ...)
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  fprintf (stderr, "vtree %s: %s\n", cli->verb->name, text);
+  line = vtree_error_line (text);
+  fprintf (stderr, "vtree %s: %s\n", cli->verb->name, line);
 }
 
 static void
@@ -44,22 +46,10 @@ report_json (const GError *error)
   vtree_json_end_object (json);
 }
 
-/* MESSAGE as one line that no terminal acts on, whatever was typed or read. */
-static char *
-one_line (const char *message)
-{
-  char *line = g_strdup (message);
-
-  for (char *character = line; *character != '\0'; character++)
-    if (g_ascii_iscntrl (*character))
-      *character = ' ';
-  return line;
-}
-
 void
 vtree_cli_report (const VtreeCli *cli, const GError *error)
 {
-  g_autofree char *message = one_line (error->message);
+  g_autofree char *message = vtree_error_line (error->message);
   const char *verb = cli->verb != NULL ? cli->verb->name : NULL;
 
   if (cli->json) {
@@ -112,6 +102,21 @@ add_shared_entries (GOptionContext *context, VtreeCli *cli, char **wait, char **
   g_option_context_add_main_entries (context, always, NULL);
 }
 
+/* What an unset variable of a script leaves: never the working directory, or the
+ * default repository. */
+static bool
+refuse_empty (const VtreeCli *cli, GError **error)
+{
+  if (cli->repo_path != NULL && cli->repo_path[0] == '\0')
+    return vtree_error_set (error, VTREE_ERROR_INVALID, "--repo: it is empty");
+  for (unsigned i = 0; i < cli->n_args; i++)
+    if (cli->args[i][0] == '\0')
+      return vtree_error_set (error, VTREE_ERROR_INVALID,
+                              "%s expected, but argument %u is empty",
+                              cli->verb->arguments, i + 1);
+  return true;
+}
+
 static bool
 check_arguments (VtreeCli *cli, GError **error)
 {
@@ -127,7 +132,7 @@ check_arguments (VtreeCli *cli, GError **error)
   if (cli->n_args > verb->max_args)
     return vtree_error_set (error, VTREE_ERROR_INVALID, "unexpected argument '%s'",
                             cli->args[verb->max_args]);
-  return true;
+  return refuse_empty (cli, error);
 }
 
 static bool
@@ -137,6 +142,7 @@ parse (VtreeCli *cli, const GOptionEntry *entries, GError **error)
   g_autoptr (GError) local = NULL;
   g_autofree char *wait = NULL;
   g_autofree char *title = g_strdup_printf ("vtree %s", cli->verb->name);
+  const gboolean json = cli->json;
   char **rest = NULL;
   bool parsed;
 
@@ -148,8 +154,10 @@ parse (VtreeCli *cli, const GOptionEntry *entries, GError **error)
   add_shared_entries (context, cli, &wait, &rest);
   parsed = g_option_context_parse_strv (context, &cli->words, &local);
   cli->args = rest != NULL ? rest : g_new0 (char *, 1);
-  if (!parsed)
+  if (!parsed) {
+    cli->json = json; /* GLib has taken it back with all the rest */
     return vtree_error_set (error, VTREE_ERROR_INVALID, "%s", local->message);
+  }
   if (cli->help) {
     g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
 

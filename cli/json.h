@@ -13,6 +13,8 @@
  *   vtree_json_end_object (json);              ends the document with a newline
  *
  * KEY is NULL in arrays and for the whole document. Nothing fails: FILE remembers.
+ * FILE gets the document when it has been ended, so that of an answer which an error
+ * cuts short nothing is seen; only one of more than 16 MiB goes out in parts.
  */
 #pragma once
 
@@ -25,7 +27,8 @@ typedef struct VtreeJson VtreeJson;
 
 /* FILE is borrowed. */
 VtreeJson *vtree_json_new (FILE *file);
-/* Every object and array must have been ended, unless an error stopped the work. */
+/* Without an end of every object and array, what is held is dropped: an error stopped
+ * the work. */
 void vtree_json_free (VtreeJson *json);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeJson, vtree_json_free)
 

@@ -74,18 +74,30 @@ visible_length (const char *text, size_t length)
   return (size_t) g_unichar_to_utf8 (u, NULL);
 }
 
-char *
-vtree_error_escape (const char *name, gssize length)
+/* SIZE bytes of TEXT; backslashes as they are where they are KEPT. */
+static char *
+escape (const char *text, size_t size, bool kept)
 {
-  size_t size = length < 0 ? strlen (name) : (size_t) length;
   GString *out = g_string_sized_new (size);
   for (size_t i = 0; i < size;) {
-    size_t n = visible_length (name + i, size - i);
+    size_t n = kept && text[i] == '\\' ? 1 : visible_length (text + i, size - i);
     if (n > 0)
-      g_string_append_len (out, name + i, (gssize) n);
+      g_string_append_len (out, text + i, (gssize) n);
     else
-      escape_byte (out, (unsigned char) name[i]);
+      escape_byte (out, (unsigned char) text[i]);
     i += MAX (n, 1);
   }
   return g_string_free (out, FALSE);
+}
+
+char *
+vtree_error_escape (const char *name, gssize length)
+{
+  return escape (name, length < 0 ? strlen (name) : (size_t) length, false);
+}
+
+char *
+vtree_error_line (const char *message)
+{
+  return escape (message, strlen (message), true);
 }

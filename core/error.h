@@ -59,3 +59,7 @@ bool vtree_error_set_errno (GError **error, int errnum, const char *format, ...)
 /* The text NAME with everything but printable ASCII and valid UTF-8 letters escaped as
  * in C ("\n", "\xff"), so that no file name breaks a message's one line. */
 char *vtree_error_escape (const char *name, gssize length);
+
+/* MESSAGE as the one line that is shown to a person: as vtree_error_escape(), but a
+ * backslash stays, for names in it have been escaped already where they were put in. */
+char *vtree_error_line (const char *message);

@@ -106,6 +106,14 @@ check_directory (Mount *mount, GError **error)
   return true;
 }
 
+/* One line, and no more, whatever MESSAGE has in it. */
+static void
+print_line (const char *message)
+{
+  g_autofree char *line = vtree_error_line (message);
+  fprintf (stderr, NAME ": %s\n", line);
+}
+
 static void
 collect_notes (Mount *mount)
 {
@@ -116,7 +124,7 @@ collect_notes (Mount *mount)
   if (mount->arguments.options.verity == VTREE_VERITY_OFF)
     g_ptr_array_add (mount->notes, g_strdup ("verity=off: nothing is verified"));
   for (guint i = 0; i < mount->notes->len; i++)
-    fprintf (stderr, NAME ": %s\n", (const char *) mount->notes->pdata[i]);
+    print_line (mount->notes->pdata[i]);
 }
 
 /* Everything short of the mount itself. */
@@ -217,14 +225,6 @@ print_help (void)
           "-o ref=) or the path of a manifest (with -o digest=). See " NAME "(8).\n");
 }
 
-/* One line, and no more, whatever the message has in it. */
-static void
-print_error (const GError *error)
-{
-  g_autofree char *line = g_strdelimit (g_strdup (error->message), "\r\n", ' ');
-  fprintf (stderr, NAME ": %s\n", line);
-}
-
 int
 vtree_mount_main (int argc, char **argv)
 {
@@ -244,7 +244,7 @@ vtree_mount_main (int argc, char **argv)
   else if (error == NULL)
     status = run (&mount, &error);
   if (error != NULL && !has_handoff)
-    print_error (error);
+    print_line (error->message);
   vtree_handoff_send_take (mount.handoff, error);
   return status;
 }

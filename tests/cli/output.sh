@@ -89,3 +89,37 @@ expect_exit 2 v digest
 expect_exit 1 v measure "$VTREE_TMP/file"
 expect_stderr_line '^vtree measure: .*file: measure: '
 expect_exit 1 v measure "$VTREE_TMP/absent"
+
+# An answer that an error cuts short is no half document, whatever failed.
+for words in 'ls r:absent' 'ls -R r:absent' 'status /' 'status /absent' 'mark show absent' \
+  'fsck absent' 'measure /absent' "digest $VTREE_TMP/file /absent"; do
+  # shellcheck disable=SC2086 # words
+  expect_exit "$(v $words >"$VTREE_TMP/out" 2>&1 && echo 0 || echo $?)" v $words --json
+  check "nothing on stdout: $words" test ! -s "$VTREE_TMP/stdout"
+  check "an error in JSON: $words" json 'e["error"]["message"] != ""'
+done
+expect_exit 2 v ls r --json --frobnicate
+check 'a bad option in JSON' json 'e["error"]["kind"] == "usage"'
+
+escape=$'\033[2J'
+# What a script's unset variable leaves is no place.
+mkdir "$VTREE_TMP/here"
+in_here() {
+  (cd "$VTREE_TMP/here" && v "$@")
+}
+expect_exit 2 in_here mount r ''
+expect_stderr_line "argument 2 is empty; see .vtree mount --help"
+expect_exit 2 in_here umount ''
+expect_exit 2 in_here checkout r ''
+expect_exit 2 in_here diff r ''
+expect_exit 2 in_here commit r ''
+expect_exit 2 in_here refs --repo=
+expect_stderr_line 'refs: --repo: it is empty'
+
+# No byte of an argument reaches a terminal as it is.
+for words in "ls r --$escape" "ls r $escape" "ls r:$escape" "$escape" "status /$escape"; do
+  # shellcheck disable=SC2086 # words
+  as_who sh -c "vtree $words" 2>"$VTREE_TMP/stderr" >/dev/null || true
+  check "an escape is escaped: ${words//$escape/ESC}" sh -c "grep -q x1b '$VTREE_TMP/stderr' &&
+    ! tr -d '\n' <'$VTREE_TMP/stderr' | grep -q '[[:cntrl:]]'"
+done

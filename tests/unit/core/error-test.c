@@ -67,6 +67,16 @@ test_escape (gconstpointer data)
   g_assert_cmpstr (escaped, ==, escapes[row].expected);
 }
 
+/* What comes from a library may have been put in as it was. */
+static void
+test_line (void)
+{
+  g_autofree char *escaped = vtree_error_escape ("a\n", -1);
+  g_autofree char *message = g_strdup_printf ("open %s: \x1b[2Jbad\nname\xff", escaped);
+  g_autofree char *line = vtree_error_line (message);
+  g_assert_cmpstr (line, ==, "open a\\n: \\x1b[2Jbad\\nname\\xff");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -75,6 +85,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/error/set-errno", test_set_errno);
   g_test_add_func ("/core/error/nobody-asks", test_nobody_asks);
   g_test_add_func ("/core/error/domains-differ", test_domains_differ);
+  g_test_add_func ("/core/error/line", test_line);
   for (size_t i = 0; i < G_N_ELEMENTS (escapes); i++) {
     g_autofree char *path = g_strdup_printf ("/core/error/escape/%s", escapes[i].name);
     g_test_add_data_func (path, GSIZE_TO_POINTER (i), test_escape);
