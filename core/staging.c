@@ -10,12 +10,13 @@
 #include "core/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define ATTEMPTS 100
-/* Deeper than anything that we make; bounds the recursion (and the descriptors). */
-#define DEPTH_MAX 64
+/* Deeper than anybody makes a tree but to keep us busy. */
+#define LEVELS_MAX (1u << 20)
 
 static bool
 set_error (GError **error, int errnum, const char *what, const char *name)
@@ -106,42 +107,95 @@ vtree_staging_clear (VtreeStaging *staging)
   g_clear_pointer (&staging->name, g_free);
 }
 
-/* 0 or an errno. */
-static int remove_at (int dirfd, const char *name, unsigned depth);
-
+/* 0 or an errno. True in *FULL where NAME is a directory that has something in it. */
 static int
-remove_contents (int fd, unsigned depth)
+remove_one (int dirfd, const char *name, bool *full)
 {
-  g_autoptr (GError) failed = NULL;
-  g_autoptr (GPtrArray) names = vtree_directory_list (fd, &failed);
-  if (names == NULL)
-    return failed->code;
-  for (guint i = 0; i < names->len; i++) {
-    int errnum = remove_at (fd, names->pdata[i], depth + 1);
-    if (errnum != 0)
-      return errnum;
-  }
-  return 0;
-}
-
-static int
-remove_at (int dirfd, const char *name, unsigned depth)
-{
+  *full = false;
   if (unlinkat (dirfd, name, 0) == 0 || errno == ENOENT)
     return 0;
   if (errno != EISDIR && errno != EPERM)
     return errno;
   if (unlinkat (dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
     return 0;
-  if (errno != ENOTEMPTY && errno != EEXIST)
-    return errno;
-  if (depth >= DEPTH_MAX)
-    return ELOOP;
+  *full = errno == ENOTEMPTY || errno == EEXIST;
+  return *full ? 0 : errno;
+}
+
+static GPtrArray *
+list_names (int fd, int *errnum)
+{
+  g_autoptr (GError) failed = NULL;
+  GPtrArray *names = vtree_directory_list (fd, &failed);
+  *errnum = names != NULL ? 0 : failed->code;
+  return names;
+}
+
+/* Moves NAME of DIRFD up to TOP. 0 or an errno. */
+static int
+lift (int top, int dirfd, const char *name)
+{
+  char fresh[32];
+  g_snprintf (fresh, sizeof fresh, "%08x%08x", g_random_int (), g_random_int ());
+  return renameat (dirfd, name, top, fresh) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* Removes the directory NAME of TOP; what directories are in it, and not empty, come to
+ * lie in TOP. 0 or an errno. */
+static int
+remove_level (int top, const char *name)
+{
+  g_auto (VtreeFd) fd
+    = openat (top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return errno == ENOENT ? 0 : errno;
+  int errnum;
+  g_autoptr (GPtrArray) names = list_names (fd, &errnum);
+  for (guint i = 0; errnum == 0 && i < names->len; i++) {
+    bool full;
+    errnum = remove_one (fd, names->pdata[i], &full);
+    if (errnum == 0 && full)
+      errnum = lift (top, fd, names->pdata[i]);
+  }
+  if (errnum != 0)
+    return errnum;
+  return unlinkat (top, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* Level by level, so that no depth is too great. 0 or an errno. */
+static int
+empty (int top)
+{
+  for (unsigned level = 0; level < LEVELS_MAX; level++) {
+    int errnum;
+    g_autoptr (GPtrArray) names = list_names (top, &errnum);
+    if (errnum != 0 || names->len == 0)
+      return errnum;
+    for (guint i = 0; errnum == 0 && i < names->len; i++) {
+      bool full;
+      errnum = remove_one (top, names->pdata[i], &full);
+      if (errnum == 0 && full)
+        errnum = remove_level (top, names->pdata[i]);
+    }
+    if (errnum != 0)
+      return errnum;
+  }
+  return ELOOP;
+}
+
+/* 0 or an errno. */
+static int
+remove_at (int dirfd, const char *name)
+{
+  bool full;
+  int errnum = remove_one (dirfd, name, &full);
+  if (errnum != 0 || !full)
+    return errnum;
   g_auto (VtreeFd) fd
     = openat (dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)
     return errno;
-  int errnum = remove_contents (fd, depth);
+  errnum = empty (fd);
   if (errnum != 0)
     return errnum;
   return unlinkat (dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
@@ -150,7 +204,7 @@ remove_at (int dirfd, const char *name, unsigned depth)
 bool
 vtree_staging_remove_tree (int dirfd, const char *name, GError **error)
 {
-  int errnum = remove_at (dirfd, name, 0);
+  int errnum = remove_at (dirfd, name);
   return errnum == 0 || set_error (error, errnum, "remove", name);
 }
 
@@ -188,7 +242,7 @@ clean_one (int tmp_fd, const char *name, bool dry_run, uint64_t *removed,
     return false;
   if (!abandoned)
     return true;
-  int errnum = dry_run ? 0 : remove_at (tmp_fd, name, 0);
+  int errnum = dry_run ? 0 : remove_at (tmp_fd, name);
   if (errnum != 0)
     return is_none_of_ours (errnum)
            || set_error (error, errnum, "remove from tmp", name);

@@ -368,6 +368,37 @@ litter (const RepoFixture *fixture)
   g_assert_cmpint (symlink ("../objects", link), ==, 0);
 }
 
+/* A directory in DIRFD that is DEPTH levels deep, with a file at the bottom. */
+static void
+make_deep (int dirfd, unsigned depth)
+{
+  g_auto (VtreeFd) fd = fcntl (dirfd, F_DUPFD_CLOEXEC, 0);
+  for (unsigned i = 0; i < depth; i++) {
+    g_assert_cmpint (mkdirat (fd, "deep", 0700), ==, 0);
+    vtree_fd_replace_take (&fd, openat (fd, "deep", O_RDONLY | O_DIRECTORY));
+    g_assert_cmpint (fd, >=, 0);
+  }
+  g_auto (VtreeFd) file = openat (fd, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  g_assert_cmpint (file, >=, 0);
+}
+
+/* A tree that somebody else put there must not end all commits, however deep it is. */
+static void
+test_clean_deep (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  repo_fixture_init (&fixture, &plain);
+  g_autofree char *tmp = repo_fixture_path (&fixture, "tmp");
+  g_auto (VtreeFd) fd = open (tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  make_deep (fd, 3000);
+  g_autoptr (GError) error = NULL;
+  uint64_t removed = 0;
+  g_assert_true (vtree_staging_clean (fixture.repo, false, &removed, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (removed, ==, 1);
+  g_assert_cmpint (repo_fixture_count (&fixture, "tmp"), ==, 0);
+}
+
 static void
 test_clean (void)
 {
@@ -427,5 +458,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/ingest/seal-needs-all", test_seal_needs_all);
   g_test_add_func ("/core/ingest/sync-fails", test_sync_fails);
   g_test_add_func ("/core/ingest/clean", test_clean);
+  g_test_add_func ("/core/ingest/clean-deep", test_clean_deep);
   return vtree_test_run ();
 }
