@@ -6,21 +6,21 @@
 
 typedef struct {
   const char *title;
-  uint32_t id;
   uint64_t count;
+  uint32_t id;
   bool fits;
 } LimitRow;
 
 static const LimitRow limit_rows[] = {
-  { "most inodes", VTREE_VTM_INODES, UINT32_MAX - 1, true },
-  { "one inode more", VTREE_VTM_INODES, UINT32_MAX, false },
-  { "most entries", VTREE_VTM_ENTRIES, UINT32_MAX, true },
-  { "one entry more", VTREE_VTM_ENTRIES, (uint64_t) UINT32_MAX + 1, false },
-  { "most bytes of names", VTREE_VTM_NAMES, UINT32_MAX, true },
-  { "one byte more", VTREE_VTM_NAMES, (uint64_t) UINT32_MAX + 1, false },
-  { "most objects", VTREE_VTM_OBJECTS, UINT32_MAX - 1, true },
-  { "one object more", VTREE_VTM_OBJECTS, UINT32_MAX, false },
-  { "one byte of xattrs more", VTREE_VTM_XATTRS, (uint64_t) UINT32_MAX + 1, false },
+  { "most inodes", UINT32_MAX - 1, VTREE_VTM_INODES, true },
+  { "one inode more", UINT32_MAX, VTREE_VTM_INODES, false },
+  { "most entries", UINT32_MAX, VTREE_VTM_ENTRIES, true },
+  { "one entry more", (uint64_t) UINT32_MAX + 1, VTREE_VTM_ENTRIES, false },
+  { "most bytes of names", UINT32_MAX, VTREE_VTM_NAMES, true },
+  { "one byte more", (uint64_t) UINT32_MAX + 1, VTREE_VTM_NAMES, false },
+  { "most objects", UINT32_MAX - 1, VTREE_VTM_OBJECTS, true },
+  { "one object more", UINT32_MAX, VTREE_VTM_OBJECTS, false },
+  { "one byte of xattrs more", (uint64_t) UINT32_MAX + 1, VTREE_VTM_XATTRS, false },
 };
 
 static void
