@@ -137,6 +137,15 @@ digest_contents (VtreeCaptureState *state, int fd, uint64_t size, VtreeDigest *d
   return vtree_verity_compute_fd (&params, fd, digest, error);
 }
 
+/* Whether FAILURE comes of FD's not being what the walk has seen by that name. */
+static bool
+comes_of_change (int fd, const GError *failure)
+{
+  struct stat st;
+  return g_error_matches (failure, VTREE_ERROR, VTREE_ERROR_CORRUPT)
+         || (fstat (fd, &st) == 0 && !S_ISREG (st.st_mode));
+}
+
 /* Contents of a file whose capture is still worth something. */
 static bool
 read_contents (VtreeCaptureState *state, const VtreeJob *job, int fd, GError **error)
@@ -149,7 +158,7 @@ read_contents (VtreeCaptureState *state, const VtreeJob *job, int fd, GError **e
     vtree_node_set_content (file->node, &digest, size);
     return true;
   }
-  if (g_error_matches (failure, VTREE_ERROR, VTREE_ERROR_CORRUPT)) {
+  if (comes_of_change (fd, failure)) {
     vtree_problems_add (state->problems, job->path, CHANGED);
     return true;
   }

@@ -169,6 +169,47 @@ test_file_changes (void)
   g_thread_join (thread);
 }
 
+typedef struct {
+  const char *path;
+  unsigned calls;
+} Replacer;
+
+/* Called in "d", when the walk has seen "f" and no worker has been given it. */
+static void
+replace_by_fifo (void *context, uint64_t files, uint64_t bytes)
+{
+  Replacer *replacer = context;
+  (void) files;
+  (void) bytes;
+  if (replacer->calls++ != 1)
+    return;
+  g_assert_cmpint (unlink (replacer->path), ==, 0);
+  g_assert_cmpint (mkfifo (replacer->path, 0644), ==, 0);
+}
+
+/* The repository is not to blame for what can't be read any more. */
+static void
+test_file_becomes_fifo (void)
+{
+  g_autofree char *dir = vtree_test_make_dir ();
+  tree_fixture_text (dir, "f", "x");
+  g_autofree char *path = tree_fixture_path (dir, "f");
+  for (unsigned i = 0; i < 300; i++) {
+    g_autofree char *name = g_strdup_printf ("d/%03u", i);
+    tree_fixture_symlink (dir, name, "x");
+  }
+  for (unsigned i = 0; i < 100; i++) {
+    g_autofree char *name = g_strdup_printf ("d/e/%03u", i);
+    tree_fixture_text (dir, name, "x");
+  }
+  Replacer replacer = { .path = path };
+  VtreeCaptureOptions options;
+  vtree_capture_options_init (&options);
+  options.progress = replace_by_fifo;
+  options.progress_context = &replacer;
+  expect_refusal (dir, &options, VTREE_ERROR_FAILED, "f: it changed while it was read");
+}
+
 /* Called when the walk has come to the first name of the top directory. */
 static void
 make_file (void *context, uint64_t files, uint64_t bytes)
@@ -205,6 +246,8 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/capture-refusal/repository-below", test_repository_below);
   g_test_add_func ("/manifest/capture-refusal/secrets", test_secrets);
   g_test_add_func ("/manifest/capture-refusal/file-changes", test_file_changes);
+  g_test_add_func ("/manifest/capture-refusal/file-becomes-fifo",
+                   test_file_becomes_fifo);
   g_test_add_func ("/manifest/capture-refusal/directory-changes",
                    test_directory_changes);
   return vtree_test_run ();
