@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What does it cost that the daemon verifies what it reads? GB/s of vtree_object_read ()
+ * What does it cost that the daemon verifies what it reads? GB/s of an object's reads
  * of a file in the page cache, verified and plain, next to what `openssl speed` gives
  * for SHA-256 at 4096 bytes in the same run. No test: it prints.
  *

@@ -8,8 +8,10 @@
 #include "manifest/layout.h"
 #include "manifest/view.h"
 
+#include <stdatomic.h>
+
 struct VtreeView {
-  gatomicrefcount references;
+  atomic_uint references;
   VtreePages *pages;
   VtreeLayout layout;
   VtreeViewTotals totals;

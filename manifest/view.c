@@ -45,7 +45,7 @@ vtree_view_new (VtreePages *pages, GError **error)
       || !vtree_layout_parse (header, size, &layout, error))
     return NULL;
   VtreeView *view = g_new0 (VtreeView, 1);
-  g_atomic_ref_count_init (&view->references);
+  atomic_init (&view->references, 1);
   view->pages = vtree_pages_ref (pages);
   view->layout = layout;
   view->totals = make_totals (&layout);
@@ -55,14 +55,14 @@ vtree_view_new (VtreePages *pages, GError **error)
 VtreeView *
 vtree_view_ref (VtreeView *view)
 {
-  g_atomic_ref_count_inc (&view->references);
+  atomic_fetch_add (&view->references, 1);
   return view;
 }
 
 void
 vtree_view_unref (VtreeView *view)
 {
-  if (!g_atomic_ref_count_dec (&view->references))
+  if (atomic_fetch_sub (&view->references, 1) > 1)
     return;
   vtree_pages_unref (view->pages);
   g_free (view);
