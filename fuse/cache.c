@@ -24,6 +24,7 @@ struct VtreeCache {
   unsigned capacity; /* descriptors */
   GMutex lock;       /* everything below */
   GCond opened;
+  unsigned waiting;    /* for opened; GLib's condition costs a call even for nobody */
   GHashTable *entries; /* index -> Entry */
   GQueue queue;        /* most recently used first */
   unsigned descriptors;
@@ -132,8 +133,11 @@ static Entry *
 wait_for (VtreeCache *cache, uint32_t index)
 {
   Entry *entry;
-  while ((entry = find (cache, index)) != NULL && entry->object == NULL)
+  while ((entry = find (cache, index)) != NULL && entry->object == NULL) {
+    cache->waiting++;
     g_cond_wait (&cache->opened, &cache->lock);
+    cache->waiting--;
+  }
   return entry;
 }
 
@@ -171,7 +175,8 @@ open_reserved (VtreeCache *cache, Entry *entry, const VtreeObjectSpec *spec,
     detach (cache, entry);
     g_queue_push_tail_link (&victims, &entry->link);
   }
-  g_cond_broadcast (&cache->opened);
+  if (cache->waiting > 0)
+    g_cond_broadcast (&cache->opened);
   g_mutex_unlock (&cache->lock);
   free_victims (&victims);
   return object;
