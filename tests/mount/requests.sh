@@ -20,15 +20,16 @@ commit_app src
 # status itself costs requests: one ioctl, and what opening the directory takes; it is
 # asked before and after, so that its own share (measured by asking twice) is known.
 requests() {
-  local now
-  now=$(counter requests)
-  echo "$now"
+  counter requests
 }
 own() {
-  local a b
-  a=$(requests)
-  b=$(requests)
-  echo $((b - a))
+  local before after least=1000
+  for _ in 1 2 3; do
+    before=$(requests)
+    after=$(requests)
+    [ $((after - before)) -ge "$least" ] || least=$((after - before))
+  done
+  echo "$least"
 }
 # cost COMMAND...: the requests that it makes.
 cost() {
@@ -68,7 +69,7 @@ at_most 'a fresh walk, for each directory' "$(cost pass_over walk)" 25 "$dirs"
 costs_nothing 'a second walk' pass_over walk
 at_most 'a fresh read after it, for each file' "$(cost pass_over read)" 11 "$files"
 costs_nothing 'a second read' pass_over read
-at_most 'links, each' "$(cost pass_over links)" 10 "$dirs"
+at_most 'links, each' "$(cost pass_over links)" 15 "$dirs"
 costs_nothing 'links again' pass_over links
 check_equal 'one OPEN' "$(counter requests_open)" 1
 check_equal 'one OPENDIR' "$(counter requests_opendir)" 1
