@@ -33,6 +33,9 @@ check_equal 'statfs: block size' "$(stat -f -c %S "$m")" 4096
 check_equal 'status: the manifest' "$(counter manifest)" "$(cat "$VTREE_TMP/manifest")"
 check_equal 'status: the ref' "$(counter ref)" app
 check_equal 'status on a file' "$(counter ref "$m/hello")" app
+hex=$(sed 's/sha256://' "$VTREE_TMP/manifest")
+check 'the manifest is locked' \
+  not flock --exclusive --nonblock "$repo/objects/${hex:0:2}/${hex:2}" true
 daemon=$(counter pid)
 check 'no_new_privs' grep -q '^NoNewPrivs:.*1' "/proc/$daemon/status"
 check 'no capabilities' grep -q '^CapEff:.*0000000000000000$' "/proc/$daemon/status"
@@ -48,6 +51,8 @@ check_equal 'no second daemon' "$(pgrep -cx mount.fuse.vtre)" 1
 
 # the end
 check 'umount' unmount_app
+check 'the manifest is free' \
+  flock --exclusive --nonblock "$repo/objects/${hex:0:2}/${hex:2}" true
 check 'the daemon has gone' nobody_serves
 mount_app
 daemon=$(counter pid)
