@@ -5,6 +5,7 @@
  */
 #include "core/object.h"
 
+#include "core/lock.h"
 #include "core/merkle.h"
 #include "core/temporary.h"
 #include <errno.h>
@@ -383,4 +384,26 @@ vtree_object_descriptors (const VtreeObject *object)
   bool has_tree
     = object->enforcer == VTREE_ENFORCER_DAEMON && !is_small (&object->spec);
   return has_tree ? 2 : 1;
+}
+
+/* A lock on what has no name any more keeps nobody from removing the rest. */
+static bool
+check_named (int fd, GError **error)
+{
+  struct stat st;
+  if (fstat (fd, &st) < 0)
+    return vtree_error_set_errno (error, errno, "fstat");
+  return st.st_nlink > 0
+         || vtree_error_set (error, VTREE_ERROR_MISSING,
+                             "it was removed while it was being opened");
+}
+
+bool
+vtree_object_hold (const VtreeObject *object, GError **error)
+{
+  if (vtree_lock_take (object->fd, VTREE_LOCK_SHARED, 0, error)
+      && check_named (object->fd, error))
+    return true;
+  prefix_digest (error, &object->spec);
+  return false;
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,10 +137,8 @@ static VtreeView *
 view_of_object (VtreeObject *object, GError **error)
 {
   /* As of any mounted manifest: gc keeps what it can't lock. */
-  if (flock (vtree_object_peek_fd (object), LOCK_SH | LOCK_NB) != 0) {
-    vtree_error_set_errno (error, errno, "lock the manifest");
+  if (!vtree_object_hold (object, error))
     return NULL;
-  }
   g_autoptr (VtreePages) pages = vtree_pages_new (object, error);
   return pages != NULL ? vtree_view_new (pages, error) : NULL;
 }

@@ -3,16 +3,14 @@
  * Owns the step from an accepted release to its manifest's view. Decides nothing: see
  * resolve.c.
  */
-#include "core/lock.h"
 #include "core/pages.h"
 #include "manifest/resolve.h"
 
-/* Held by the object's descriptor, so as long as the view lives. Nobody but a gc takes
- * the other kind, and for a moment only: never wait for it. */
+/* Held by the object's descriptor, so as long as the view lives. */
 static VtreeView *
 open_locked (VtreeObject *object, GError **error)
 {
-  if (!vtree_lock_take (vtree_object_peek_fd (object), VTREE_LOCK_SHARED, 0, error))
+  if (!vtree_object_hold (object, error))
     return NULL;
   g_autoptr (VtreePages) pages = vtree_pages_new (object, error);
   return pages != NULL ? vtree_view_new (pages, error) : NULL;

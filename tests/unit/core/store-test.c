@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -316,6 +317,34 @@ test_remove (void)
   g_assert_cmpuint (g_hash_table_size (merkle), ==, 0);
 }
 
+/* What is held can't be locked by a gc; what a gc has removed can't be held. */
+static void
+test_hold (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  repo_fixture_init (&fixture, &plain);
+  g_autoptr (VtreeStore) store = open_store (&fixture);
+  VtreeDigest digest = repo_fixture_put (&fixture, "held", 4);
+  VtreeObjectSpec spec = { digest, 4, VTREE_VERITY_AUTO };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
+  g_autoptr (VtreeObject) late = vtree_store_open_object (store, &spec, &error);
+  g_assert_no_error (error);
+  g_assert_true (vtree_object_hold (object, &error));
+  g_auto (VtreeFd) fd = -1;
+  g_assert_true (vtree_store_open_raw (store, &digest, &fd, &error));
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, -1);
+  g_clear_pointer (&object, vtree_object_unref);
+  g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0);
+  g_assert_false (vtree_object_hold (late, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_BUSY, "lock");
+  g_clear_error (&error);
+  g_assert_true (vtree_store_remove (store, &digest, &error));
+  vtree_fd_replace_take (&fd, -1);
+  g_assert_false (vtree_object_hold (late, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_MISSING, "was removed");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -330,5 +359,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/store/check", test_check);
   g_test_add_func ("/core/store/foreach", test_foreach);
   g_test_add_func ("/core/store/remove", test_remove);
+  g_test_add_func ("/core/store/hold", test_hold);
   return vtree_test_run ();
 }
