@@ -64,6 +64,17 @@ enforcer_name (uint32_t enforcer)
   return enforcer < G_N_ELEMENTS (names) ? names[enforcer] : "unknown";
 }
 
+/* Who has verified the manifest, as far as anybody has. */
+static const char *
+manifest_enforcer_name (const struct vtree_status *status)
+{
+  if (status->verity == VTREE_VERITY_OFF)
+    return "nobody";
+  if ((status->flags & VTREE_STATUS_MANIFEST_KERNEL) == 0)
+    return "daemon";
+  return (status->flags & VTREE_STATUS_SIMULATED) != 0 ? "simulated-kernel" : "kernel";
+}
+
 static const char *
 state_name (uint32_t state)
 {
@@ -98,6 +109,8 @@ static const struct {
   COUNTER (hits, "object cache hits"),
   COUNTER (measures, "objects measured"),
   COUNTER (failures, "integrity failures"),
+  COUNTER (passthrough_opens, "opens by passthrough"),
+  COUNTER (passthrough_held, "files open by passthrough now"),
   COUNTER (bytes_read, "bytes read"),
   COUNTER (manifest_loaded, "bytes of the manifest read"),
   COUNTER (requests, "requests"),
@@ -110,6 +123,7 @@ static const struct {
   COUNTER (requests_getxattr, "requests: getxattr"),
   COUNTER (requests_listxattr, "requests: listxattr"),
   COUNTER (requests_readlink, "requests: readlink"),
+  COUNTER (requests_release, "requests: release"),
 #undef COUNTER
 };
 
@@ -166,10 +180,9 @@ print_status (const char *dir, const struct vtree_status *status)
   vtree_out_text ("\n");
   print_identity (status);
   vtree_out_print ("verity: %s\nmanifest verified by: %s\n",
-                   verity_name (status->verity),
-                   status->verity == VTREE_VERITY_OFF                    ? "nobody"
-                   : (status->flags & VTREE_STATUS_MANIFEST_KERNEL) != 0 ? "kernel"
-                                                                         : "daemon");
+                   verity_name (status->verity), manifest_enforcer_name (status));
+  if ((status->flags & VTREE_STATUS_SIMULATED) != 0)
+    vtree_out_text ("simulated-kernel: a test binary, nothing is verified\n");
   vtree_out_print (
     "open: %s\nio: %s\n",
     (status->flags & VTREE_STATUS_OPEN_CHECKED) != 0 ? "checked" : "lazy",
@@ -237,6 +250,7 @@ add_status_json (const struct vtree_status *status, VtreeJson *json)
   vtree_json_add_string (json, "verity", verity_name (status->verity));
   vtree_json_add_bool (json, "manifest_kernel",
                        (flags & VTREE_STATUS_MANIFEST_KERNEL) != 0);
+  vtree_json_add_bool (json, "simulated_kernel", (flags & VTREE_STATUS_SIMULATED) != 0);
   vtree_json_add_string (json, "open",
                          (flags & VTREE_STATUS_OPEN_CHECKED) != 0 ? "checked" : "lazy");
   vtree_json_add_bool (json, "passthrough", (flags & VTREE_STATUS_PASSTHROUGH) != 0);

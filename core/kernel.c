@@ -122,3 +122,9 @@ vtree_kernel_probe (int dirfd, VtreeDigestAlg alg, bool *supported, GError **err
     g_prefix_error (error, "probe for fs-verity: ");
   return ok;
 }
+
+bool
+vtree_kernel_is_simulated (void)
+{
+  return false;
+}

@@ -2,7 +2,7 @@
 /*
  * The kernel's fs-verity: measure, probe, enable. Source of the facts:
  * Documentation/filesystems/fsverity.rst. A test build links another file in place of
- * kernel.c to simulate enforcement, so these three functions are all that is in it.
+ * kernel.c to simulate enforcement, so these functions are all that is in it.
  */
 #pragma once
 
@@ -29,3 +29,7 @@ bool vtree_kernel_probe (int dirfd, VtreeDigestAlg alg, bool *supported,
  * enabled is success: measure it. Errors: VTREE_ERRNO_ERROR (ETXTBSY, EOPNOTSUPP,
  * …). */
 bool vtree_kernel_enable (int fd, VtreeDigestAlg alg, GError **error);
+
+/* True in such a test build (tests/simulated): nothing that it says of enforcement is
+ * so. Status, log and messages tell it. */
+bool vtree_kernel_is_simulated (void);

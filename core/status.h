@@ -22,6 +22,7 @@
 #define VTREE_STATUS_HAS_ACL (1u << 4)
 #define VTREE_STATUS_MANIFEST_KERNEL (1u << 5) /* the kernel enforces the manifest */
 #define VTREE_STATUS_UNSIGNED (1u << 6)        /* pinned by digest, no signature */
+#define VTREE_STATUS_SIMULATED (1u << 7)       /* a test build: see kernel.h */
 
 struct vtree_status {
   uint32_t struct_version; /* VTREE_STATUS_VERSION */
@@ -48,7 +49,10 @@ struct vtree_status {
     requests_readlink;
   uint64_t manifest_loaded; /* bytes of the manifest read so far */
   uint64_t bytes_read;      /* handed out */
-  uint64_t reserved[16];
+  uint64_t requests_release;
+  uint64_t passthrough_opens; /* opens that were answered with a backing file */
+  uint64_t passthrough_held;  /* backing files that the kernel holds now */
+  uint64_t reserved[13];
   char ref[VTREE_STATUS_REF_MAX];
   char manifest[VTREE_STATUS_DIGEST_MAX];
   char key[VTREE_STATUS_KEY_MAX]; /* id of the key that signed */

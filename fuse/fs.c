@@ -30,6 +30,8 @@ fill_identity (struct vtree_status *status, const VtreeFsIdentity *identity)
     status->flags |= VTREE_STATUS_UNSIGNED;
   if (identity->enforcer == VTREE_ENFORCER_KERNEL)
     status->flags |= VTREE_STATUS_MANIFEST_KERNEL;
+  if (vtree_kernel_is_simulated ())
+    status->flags |= VTREE_STATUS_SIMULATED;
   g_strlcpy (status->ref, identity->ref, sizeof status->ref);
   g_strlcpy (status->key, identity->key, sizeof status->key);
   g_strlcpy (status->source, identity->source, sizeof status->source);

@@ -123,6 +123,9 @@ collect_notes (Mount *mount)
     g_ptr_array_add (mount->notes, g_strdup (resolved->notes->pdata[i]));
   if (mount->arguments.options.verity == VTREE_VERITY_OFF)
     g_ptr_array_add (mount->notes, g_strdup ("verity=off: nothing is verified"));
+  if (vtree_kernel_is_simulated ())
+    g_ptr_array_add (mount->notes, g_strdup ("simulated-kernel: a test binary, nothing "
+                                             "is verified"));
   for (guint i = 0; i < mount->notes->len; i++)
     print_line (mount->notes->pdata[i]);
 }

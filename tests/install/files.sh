@@ -33,6 +33,10 @@ check_equal 'the files' "$(installed)" "$(expected | LC_ALL=C sort)"
 check 'installs over itself' env DESTDIR="$VTREE_TMP/dest" "$cmake" --install "$VTREE_BUILD_DIR"
 check_equal 'the alias' "$(readlink "$VTREE_TMP/dest/$helper/mount.vtree")" mount.fuse.vtree
 check 'the command runs' "$VTREE_TMP/dest/$prefix/bin/vtree" --version
+check 'the command is not one that simulates a kernel' \
+  cmp "$VTREE_BUILD_DIR/bin/vtree" "$VTREE_TMP/dest/$prefix/bin/vtree"
+check 'nor is the helper' \
+  cmp "$VTREE_BUILD_DIR/bin/mount.fuse.vtree" "$VTREE_TMP/dest/$helper/mount.fuse.vtree"
 check 'the helper runs by its alias' "$VTREE_TMP/dest/$helper/mount.vtree" --version
 if command -v systemd-tmpfiles >/dev/null; then
   mkdir -p "$VTREE_TMP/root/etc"

@@ -13,6 +13,12 @@ commit_app() {
   as_isolated_root vtree commit app "$@" >"$VTREE_TMP/manifest" 2>"$VTREE_TMP/commit.log"
 }
 
+# use_simulated_kernel: from here on vtree and mount.fuse.vtree are those that take every
+# file without a write bit for kernel-enforced, and verify nothing.
+use_simulated_kernel() {
+  bind_over "$VTREE_BUILD_DIR/tests/simulated" "$VTREE_TMP/bin"
+}
+
 # mount_app [OPTIONS]: mounts it on $m; the log is $VTREE_TMP/log.
 # shellcheck disable=SC2120 # options are optional
 mount_app() {
