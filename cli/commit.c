@@ -15,6 +15,7 @@
 typedef struct {
   VtreeCaptureWords capture;
   VtreeSigningWords signing;
+  VtreeObjectWords object;
   char *version;
   char *expires;
   char *message;
@@ -28,6 +29,7 @@ commit_words_clear (CommitWords *words)
 {
   vtree_capture_words_clear (&words->capture);
   vtree_signing_words_clear (&words->signing);
+  vtree_object_words_clear (&words->object);
   g_clear_pointer (&words->version, g_free);
   g_clear_pointer (&words->expires, g_free);
   g_clear_pointer (&words->message, g_free);
@@ -56,6 +58,7 @@ commit_entries (CommitWords *words)
 
   g_array_append_vals (entries, own, G_N_ELEMENTS (own));
   vtree_signing_words_add (&words->signing, entries);
+  vtree_object_words_add (&words->object, entries);
   vtree_capture_words_add (&words->capture, entries);
   return entries;
 }
@@ -160,10 +163,11 @@ commit (const VtreeCli *cli, CommitWords *words, VtreeCommitOptions *options,
   g_autoptr (VtreeRepo) repo
     = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
   g_autoptr (GPtrArray) keys = NULL;
+  g_autoptr (VtreeObjectSigner) signer = NULL;
   g_auto (VtreeCommitResult) result = { .version = 0 };
   VtreeCaptureOptions capture;
 
-  if (repo == NULL
+  if (repo == NULL || !vtree_object_words_load (&words->object, &signer, error)
       || !vtree_capture_words_apply (&words->capture, repo, &capture, error))
     return false;
   if (!words->no_sign) {
@@ -174,6 +178,7 @@ commit (const VtreeCli *cli, CommitWords *words, VtreeCommitOptions *options,
   capture.progress = vtree_progress_count;
   capture.progress_context = progress;
   options->keys = keys;
+  options->signer = signer;
   options->paths = paths;
   if (!vtree_commit (repo, cli->args[1], options, &capture, &result, error))
     return false;

@@ -350,7 +350,7 @@ put_signatures (const Signing *signing, const VtreeSignatures *signatures,
     return false;
   bytes = vtree_signatures_serialize (all);
   return vtree_refs_put_signature (signing->repo, signing->ref, signing->version, bytes,
-                                   error);
+                                   NULL, error);
 }
 
 /* A signed version that is newer than the head becomes the head; the signer knows

@@ -63,3 +63,38 @@ vtree_signing_words_load (const VtreeSigningWords *words, const VtreePaths *path
     return NULL;
   return g_steal_pointer (&keys);
 }
+
+/* --- built-in signatures ---------------------------------------------------------- */
+
+void
+vtree_object_words_clear (VtreeObjectWords *words)
+{
+  g_clear_pointer (&words->key, g_free);
+  g_clear_pointer (&words->cert, g_free);
+}
+
+void
+vtree_object_words_add (VtreeObjectWords *words, GArray *entries)
+{
+  const GOptionEntry own[]
+    = { { "object-key", 0, 0, G_OPTION_ARG_FILENAME, &words->key,
+          "Sign each object for the kernel with this private key (PEM)", "FILE" },
+        { "object-cert", 0, 0, G_OPTION_ARG_FILENAME, &words->cert,
+          "Its X.509 certificate (PEM), which the keyring .fs-verity has", "FILE" } };
+
+  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+}
+
+bool
+vtree_object_words_load (const VtreeObjectWords *words, VtreeObjectSigner **signer,
+                         GError **error)
+{
+  *signer = NULL;
+  if (words->key == NULL && words->cert == NULL)
+    return true;
+  if (words->key == NULL || words->cert == NULL)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--object-key and --object-cert belong together");
+  *signer = vtree_object_signer_new (words->key, words->cert, error);
+  return *signer != NULL;
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The options that choose signing keys, the same for commit and sign. */
+/* The options that choose signing keys, the same for commit and sign, and those of
+ * built-in signatures, the same for commit and fsck. */
 #pragma once
 
 #include "cli/keyring.h"
+#include "core/object-signer.h"
 
 typedef struct {
   char **names; /* --key */
@@ -20,3 +22,19 @@ void vtree_signing_words_add (VtreeSigningWords *words, GArray *entries);
  * owns them. Errors as vtree_keyring_load()'s. */
 GPtrArray *vtree_signing_words_load (const VtreeSigningWords *words,
                                      const VtreePaths *paths, GError **error);
+
+typedef struct {
+  char *key;  /* --object-key */
+  char *cert; /* --object-cert */
+} VtreeObjectWords;
+
+/* Frees what WORDS holds; a zeroed one is fine. */
+void vtree_object_words_clear (VtreeObjectWords *words);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeObjectWords, vtree_object_words_clear)
+
+/* Appends the GOptionEntries to ENTRIES; they point into WORDS. */
+void vtree_object_words_add (VtreeObjectWords *words, GArray *entries);
+
+/* *SIGNER (owned) is what WORDS name, NULL where they name nothing. */
+bool vtree_object_words_load (const VtreeObjectWords *words, VtreeObjectSigner **signer,
+                              GError **error);

@@ -5,7 +5,7 @@
  */
 #include "core/beneath.h"
 
-#include "core/error.h"
+#include "core/builtin.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -81,6 +81,16 @@ is_wrong_kind (int errnum)
          || errnum == ENOTDIR;
 }
 
+/* A file that the kernel refuses for its signature is not just "Operation not
+ * permitted". */
+static bool
+set_refusal (GError **error, int errnum, const char *path)
+{
+  set_open_error (error, errnum, path);
+  vtree_builtin_explain (error);
+  return false;
+}
+
 /* Opens PATH, which must be of TYPE; *FD is -1 where it is missing. */
 static bool
 open_kind (int dirfd, const char *path, int flags, VtreeFd *fd, struct stat *st,
@@ -95,7 +105,7 @@ open_kind (int dirfd, const char *path, int flags, VtreeFd *fd, struct stat *st,
   }
   if (opened < 0)
     return is_wrong_kind (-opened) ? set_kind_error (error, path, kind)
-                                   : set_open_error (error, -opened, path);
+                                   : set_refusal (error, -opened, path);
   g_auto (VtreeFd) owned = opened;
   if (fstat (owned, st) < 0)
     return set_open_error (error, errno, path);

@@ -7,6 +7,7 @@
 #include "core/beneath.h"
 #include "core/ingest-private.h"
 #include "core/pool.h"
+#include "core/seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,24 +27,6 @@ prefix_object (GError **error, const VtreeIngest *ingest, const VtreeDigest *dig
 
 /* --- sealing by the kernel -------------------------------------------------------- */
 
-static bool
-check_measured (int fd, const VtreeDigest *digest, GError **error)
-{
-  bool enforced;
-  VtreeDigest found;
-  char text[VTREE_DIGEST_TEXT_MAX];
-  if (!vtree_kernel_measure (fd, &enforced, &found, error))
-    return false;
-  if (!enforced)
-    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                            "verity was enabled, but the kernel does not enforce it");
-  if (!vtree_digest_equal (&found, digest))
-    return vtree_error_set (error, VTREE_ERROR_CORRUPT,
-                            "the kernel measured %s: the disk or memory is failing",
-                            vtree_digest_format (&found, text));
-  return true;
-}
-
 /* VtreePoolWork */
 static bool
 enable_one (void *context, void *item, GError **error)
@@ -56,8 +39,7 @@ enable_one (void *context, void *item, GError **error)
               O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)
     vtree_error_set_errno (error, errno, "open a file in tmp");
-  else if (vtree_kernel_enable (fd, ingest->alg, error)
-           && check_measured (fd, &taken->digest, error)) {
+  else if (vtree_seal_file (fd, &taken->digest, ingest->signer, error)) {
     if (fchmod (fd, 0444) == 0)
       return true;
     vtree_error_set_errno (error, errno, "set the mode of a file in tmp");
@@ -173,7 +155,7 @@ settle_race (Fanout *fanout, const VtreeTaken *taken, const char *staged,
     return vtree_error_set_errno (error, errno, "open a file in tmp");
   if (!vtree_reuse_object (ingest, &ours, &reuse, error))
     return false;
-  if (reuse != VTREE_REUSE_GOOD)
+  if (reuse == VTREE_REUSE_BAD || reuse == VTREE_REUSE_WEAK)
     return rename_over (fanout, staged, name, error);
   vtree_staged_drop (ingest, &ours);
   return true;
@@ -243,7 +225,7 @@ drop_merkle_files (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
     const VtreeTaken *taken = sorted->pdata[i];
     char path[VTREE_DIGEST_PATH_MAX], name[3] = { 0 };
     g_auto (VtreeFd) fd = -1;
-    if (!taken->over || taken->size <= VTREE_INGEST_SMALL)
+    if ((!taken->over && !taken->sealed) || taken->size <= VTREE_INGEST_SMALL)
       continue;
     memcpy (name, vtree_digest_path (&taken->digest, path), 2);
     /* Where there is no good directory there is no Merkle file either. */

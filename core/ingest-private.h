@@ -36,13 +36,16 @@ typedef struct {
   bool object;     /* an object is staged */
   bool merkle;     /* a Merkle file is staged */
   bool over;       /* there was an object of that name, which has to go */
+  bool enforced;   /* the object of that name is the kernel's affair already */
+  bool sealed;     /* …because we have sealed it in its place */
   bool bad;        /* …or a Merkle file, and one of them was not what its name says */
 } VtreeTaken;
 
 struct VtreeIngest {
   char *path; /* the repository's, escaped, for messages */
   VtreeDigestAlg alg;
-  bool kernel; /* objects are sealed with the kernel's verity */
+  bool kernel;                     /* objects are sealed with the kernel's verity */
+  const VtreeObjectSigner *signer; /* …and with a signature */
   VtreeStaging staging;
   VtreeFd objects_fd;
   VtreeFd merkle_fd;
@@ -95,12 +98,15 @@ void vtree_staged_drop_merkle (VtreeIngest *ingest, VtreeStaged *staged);
 typedef enum {
   VTREE_REUSE_ABSENT,
   VTREE_REUSE_GOOD,
-  VTREE_REUSE_WEAK, /* right, but not enforced by the kernel, which could */
+  VTREE_REUSE_ENFORCED, /* good, as the kernel has measured */
+  VTREE_REUSE_SEALED,   /* the same, from now on */
+  VTREE_REUSE_WEAK,     /* right, but can't be sealed where it is, or as it has to be */
   VTREE_REUSE_BAD,
 } VtreeReuse;
 
 /* Judges what the store has under the digest of STAGED, by its bytes or by the kernel's
- * measurement. What can't be read is bad. */
+ * measurement. What can't be read is bad. What is right but not sealed, though the
+ * ingest seals, is sealed in its place: a mount that holds it holds the same file. */
 bool vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
                          VtreeReuse *reuse, GError **error);
 bool vtree_reuse_merkle (const VtreeIngest *ingest, const VtreeStaged *staged,

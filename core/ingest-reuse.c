@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the question whether an object that is already there may be used. A name proves
- * nothing: the kernel's measurement does, or equality with the contents at hand. Only
- * reads.
+ * nothing: the kernel's measurement does, or equality with the contents at hand.
+ * Writes nothing; where the kernel could enforce an object and does not yet, that is
+ * changed.
  */
 #include "core/beneath.h"
 #include "core/ingest-private.h"
+#include "core/seal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,8 +18,8 @@
 static bool
 is_files_fault (const GError *error)
 {
-  static const int errnos[]
-    = { EACCES, EPERM, EIO, EBADMSG, EUCLEAN, EISDIR, ENOTDIR, ELOOP, EXDEV, ENXIO };
+  static const int errnos[] = { EACCES,  EPERM, EIO,   EBADMSG, EUCLEAN, EISDIR,
+                                ENOTDIR, ELOOP, EXDEV, ENXIO,   ENOKEY,  EKEYREJECTED };
   if (error->domain == VTREE_ERROR)
     return error->code == VTREE_ERROR_CORRUPT;
   for (size_t i = 0; i < G_N_ELEMENTS (errnos); i++) {
@@ -129,19 +131,44 @@ open_existing (int top, const VtreeDigest *digest, uint64_t size, VtreeFd *fd,
   return true;
 }
 
+/* What is measured and right may still lack a signature. */
+static bool
+check_signature (const VtreeIngest *ingest, int fd, VtreeReuse *reuse, GError **error)
+{
+  bool lacks = false;
+  if (ingest->signer != NULL && !vtree_seal_lacks_signature (fd, &lacks, error))
+    return false;
+  *reuse = lacks ? VTREE_REUSE_WEAK : VTREE_REUSE_ENFORCED;
+  return true;
+}
+
 /* The kernel's word, where it enforces: *MEASURED. */
 static bool
-measure (int fd, const VtreeDigest *digest, bool *measured, VtreeReuse *reuse,
-         GError **error)
+measure (const VtreeIngest *ingest, int fd, const VtreeDigest *digest, bool *measured,
+         VtreeReuse *reuse, GError **error)
 {
   VtreeDigest found;
   GError *failed = NULL;
   *measured = true;
   if (!vtree_kernel_measure (fd, measured, &found, &failed))
     return judge_failure (failed, reuse, error);
-  if (*measured)
-    *reuse = vtree_digest_equal (digest, &found) ? VTREE_REUSE_GOOD : VTREE_REUSE_BAD;
+  if (!*measured)
+    return true;
+  if (vtree_digest_equal (digest, &found))
+    return check_signature (ingest, fd, reuse, error);
+  *reuse = VTREE_REUSE_BAD;
   return true;
+}
+
+/* Any failure will do: then what is staged is sealed, and takes its place. */
+static VtreeReuse
+strengthen (const VtreeIngest *ingest, int fd, const VtreeDigest *digest)
+{
+  g_autoptr (GError) failed = NULL;
+  if (vtree_seal_in_place (fd, 0444, digest, ingest->signer, &failed))
+    return VTREE_REUSE_SEALED;
+  return g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT) ? VTREE_REUSE_BAD
+                                                                    : VTREE_REUSE_WEAK;
 }
 
 bool
@@ -155,7 +182,7 @@ vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
     return false;
   if (fd < 0)
     return true;
-  if (ingest->kernel && !measure (fd, &staged->digest, &measured, reuse, error))
+  if (!measure (ingest, fd, &staged->digest, &measured, reuse, error))
     return false;
   if (measured)
     return true;
@@ -163,7 +190,7 @@ vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
   if (!compare_contents (fd, staged->size, expected, reuse, error))
     return false;
   if (ingest->kernel && *reuse == VTREE_REUSE_GOOD)
-    *reuse = VTREE_REUSE_WEAK;
+    *reuse = strengthen (ingest, fd, &staged->digest);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "core/ingest-private.h"
 
 #include "core/beneath.h"
+#include "core/seal.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -20,17 +21,20 @@
 static bool
 decide_kernel (VtreeIngest *ingest, VtreeVerityPolicy policy, GError **error)
 {
+  if (policy == VTREE_VERITY_OFF && ingest->signer != NULL)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "a signature belongs to fs-verity, and verity=off");
   if (policy == VTREE_VERITY_OFF)
     return true;
-  if (!vtree_kernel_probe (ingest->staging.fd, ingest->alg, &ingest->kernel, error))
+  if (!vtree_seal_probe (ingest->staging.fd, ingest->alg, ingest->signer,
+                         &ingest->kernel, error))
     return false;
-  if (ingest->kernel || policy != VTREE_VERITY_REQUIRE)
+  if (ingest->kernel || (policy != VTREE_VERITY_REQUIRE && ingest->signer == NULL))
     return true;
-  g_autofree char *name = vtree_filesystem_name (ingest->staging.fd);
-  return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                          "verity=require, but this filesystem (%s) or kernel has no "
-                          "fs-verity with blocks of 4096 bytes and %s",
-                          name, vtree_digest_alg_name (ingest->alg));
+  g_autofree char *why = vtree_seal_why_not (ingest->staging.fd, ingest->alg);
+  return vtree_error_set (
+    error, VTREE_ERROR_UNSUPPORTED, "%s, but %s",
+    ingest->signer != NULL ? "objects are to be signed" : "verity=require", why);
 }
 
 static bool
@@ -61,6 +65,7 @@ vtree_ingest_new (const VtreeRepo *repo, const VtreeIngestOptions *options,
   g_autoptr (VtreeIngest) ingest = g_new0 (VtreeIngest, 1);
   ingest->path = vtree_error_escape (vtree_repo_path (repo), -1);
   ingest->alg = vtree_repo_options (repo)->digest;
+  ingest->signer = options->signer;
   ingest->objects_fd = ingest->merkle_fd = -1;
   g_mutex_init (&ingest->lock);
   ingest->taken
@@ -145,8 +150,10 @@ settle_object (VtreeIngest *ingest, VtreeStaged *staged, VtreeTaken *taken,
   VtreeReuse reuse;
   if (!vtree_reuse_object (ingest, staged, &reuse, error))
     return false;
-  taken->object = reuse != VTREE_REUSE_GOOD;
   taken->over = reuse == VTREE_REUSE_BAD || reuse == VTREE_REUSE_WEAK;
+  taken->object = taken->over || reuse == VTREE_REUSE_ABSENT;
+  taken->sealed = reuse == VTREE_REUSE_SEALED;
+  taken->enforced = taken->sealed || reuse == VTREE_REUSE_ENFORCED;
   taken->bad = reuse == VTREE_REUSE_BAD;
   if (taken->object)
     return vtree_staged_keep (ingest, staged, error);
@@ -159,7 +166,9 @@ settle_merkle (VtreeIngest *ingest, VtreeStaged *staged, VtreeTaken *taken,
                GError **error)
 {
   VtreeReuse reuse = VTREE_REUSE_GOOD;
-  if (staged->merkle_fd >= 0 && !vtree_reuse_merkle (ingest, staged, &reuse, error))
+  /* What the kernel enforces has no use for one. */
+  if (staged->merkle_fd >= 0 && !taken->enforced
+      && !vtree_reuse_merkle (ingest, staged, &reuse, error))
     return false;
   taken->merkle = reuse != VTREE_REUSE_GOOD;
   taken->bad = taken->bad || reuse == VTREE_REUSE_BAD;
@@ -176,6 +185,7 @@ forget (VtreeIngest *ingest, VtreeStaged *staged, VtreeTaken *taken)
   vtree_staged_drop (ingest, staged);
   vtree_staged_drop_merkle (ingest, staged);
   taken->object = taken->merkle = taken->over = taken->bad = false;
+  taken->enforced = taken->sealed = false;
 }
 
 static bool
@@ -283,7 +293,7 @@ collect (VtreeIngest *ingest, GError **error)
                        vtree_digest_format (&taken->digest, text));
       return NULL;
     }
-    if (taken->object || taken->merkle)
+    if (taken->object || taken->merkle || taken->sealed)
       g_ptr_array_add (staged, taken);
   }
   return g_steal_pointer (&staged);
@@ -312,7 +322,7 @@ vtree_ingest_seal (VtreeIngest *ingest, GError **error)
     VtreeTaken *taken = staged->pdata[i];
     if (taken->bad)
       g_ptr_array_add (ingest->replaced, vtree_digest_dup (&taken->digest));
-    taken->bad = taken->over = false;
+    taken->bad = taken->over = taken->sealed = false;
   }
   return true;
 }

@@ -14,12 +14,16 @@
  */
 #pragma once
 
+#include "core/object-signer.h"
 #include "core/repo.h"
 
 typedef struct VtreeIngest VtreeIngest;
 
 typedef struct {
   VtreeVerityPolicy verity;
+  /* signs what is sealed (borrowed as long as the ingest); NULL: nobody. Then auto is
+   * as good as require, and what is sealed without a signature is replaced. */
+  const VtreeObjectSigner *signer;
 } VtreeIngestOptions;
 
 typedef struct {
@@ -30,7 +34,7 @@ typedef struct {
   uint64_t replaced; /* were in the store, but bad */
 } VtreeIngestStats;
 
-/* Errors: VTREE_ERROR_UNSUPPORTED (verity=require without support),
+/* Errors: VTREE_ERROR_UNSUPPORTED (verity=require, or a signer, without support),
  * VTREE_ERRNO_ERROR. */
 VtreeIngest *vtree_ingest_new (const VtreeRepo *repo, const VtreeIngestOptions *options,
                                GError **error);

@@ -5,14 +5,12 @@
  */
 #include "core/kernel.h"
 
-#include "core/beneath.h"
-#include "core/publish.h"
+#include "core/kernel-signature.h"
+#include "core/scratch.h"
 #include "core/verity.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fsverity.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 G_STATIC_ASSERT (VTREE_DIGEST_SHA256 == FS_VERITY_HASH_ALG_SHA256);
 G_STATIC_ASSERT (VTREE_DIGEST_SHA512 == FS_VERITY_HASH_ALG_SHA512);
@@ -74,29 +72,22 @@ vtree_kernel_enable (int fd, VtreeDigestAlg alg, GError **error)
   return vtree_error_set_errno (error, errno, "enable verity");
 }
 
-/* Writes the scratch file and opens it again for reading only: verity is not enabled
- * while a writable descriptor is open. */
+/* A kernel that takes only signed files has no verity for unsigned ones. */
 static bool
-make_scratch (int dirfd, const char *name, VtreeFd *fd, GError **error)
+refuses_unsigned (const GError *failed)
 {
-  g_auto (VtreeFd) writer
-    = vtree_beneath_open (dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
-  if (writer < 0 || !vtree_fd_pwrite (writer, "probe", 5, 0, error))
-    return false;
-  *fd = vtree_beneath_open (dirfd, name, O_RDONLY, 0, error);
-  return *fd >= 0;
+  return failed->code == EPERM && vtree_kernel_requires_signatures ();
 }
 
 static bool
-try_scratch (int dirfd, const char *name, VtreeDigestAlg alg, bool *supported,
-             GError **error)
+try_scratch (int dirfd, VtreeDigestAlg alg, bool *supported, GError **error)
 {
-  g_auto (VtreeFd) fd = -1;
+  g_auto (VtreeScratch) scratch = VTREE_SCRATCH_INIT;
   g_autoptr (GError) failed = NULL;
-  if (!make_scratch (dirfd, name, &fd, error))
+  if (!vtree_scratch_make (&scratch, dirfd, error))
     return false;
-  bool enabled = vtree_kernel_enable (fd, alg, &failed);
-  if (!enabled && !means_unsupported (failed->code)) {
+  bool enabled = vtree_kernel_enable (scratch.fd, alg, &failed);
+  if (!enabled && !refuses_unsigned (failed) && !means_unsupported (failed->code)) {
     g_propagate_error (error, g_steal_pointer (&failed));
     return false;
   }
@@ -114,13 +105,10 @@ vtree_kernel_probe (int dirfd, VtreeDigestAlg alg, bool *supported, GError **err
     *supported = false;
     return true;
   }
-  g_autofree char *name = g_strdup_printf (VTREE_PUBLISH_TEMP_PREFIX "%08x%08x",
-                                           g_random_int (), g_random_int ());
-  bool ok = try_scratch (dirfd, name, alg, supported, error);
-  unlinkat (dirfd, name, 0);
-  if (!ok)
-    g_prefix_error (error, "probe for fs-verity: ");
-  return ok;
+  if (try_scratch (dirfd, alg, supported, error))
+    return true;
+  g_prefix_error (error, "probe for fs-verity: ");
+  return false;
 }
 
 bool

@@ -216,8 +216,8 @@ vtree_private_key_free (VtreePrivateKey *key)
   g_free (key);
 }
 
-static bool
-check_private_file (int fd, const char *name, GError **error)
+bool
+vtree_private_key_check_file (int fd, const char *name, GError **error)
 {
   struct stat st;
   if (fstat (fd, &st) < 0)
@@ -296,7 +296,7 @@ vtree_private_key_load (const char *path, GError **error)
                      "load private key %s: there is no such file", name);
   else if (fd < 0)
     vtree_error_set_errno (error, errno, "load private key %s", name);
-  if (fd < 0 || !check_private_file (fd, name, error))
+  if (fd < 0 || !vtree_private_key_check_file (fd, name, error))
     return NULL;
   return load_private (fd, name, error);
 }

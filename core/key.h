@@ -50,6 +50,9 @@ VtreePrivateKey *vtree_private_key_generate (GError **error);
  * VTREE_ERROR_UNTRUSTED. VTREE_ERROR_MISSING if there is none, VTREE_ERROR_INVALID if
  * it is no Ed25519 private key. */
 VtreePrivateKey *vtree_private_key_load (const char *path, GError **error);
+/* The file's part of that: what an open private key file has to be. NAME (escaped) is
+ * for the message. */
+bool vtree_private_key_check_file (int fd, const char *name, GError **error);
 /* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file (EEXIST),
  * synced. */
 bool vtree_private_key_save (const VtreePrivateKey *key, int dirfd, const char *name,

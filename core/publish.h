@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Replacing a small file atomically: written to a temporary name beside it, fsynced,
- * renamed over it, the directory fsynced. Readers see the old or the new one, whole.
+ * perhaps sealed, renamed over it, the directory fsynced. Readers see the old or the new one, whole.
  */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
+#include "core/seal.h"
 #include <sys/types.h>
 
 typedef enum {
@@ -24,3 +23,18 @@ typedef enum {
  * stays. */
 bool vtree_publish (int dirfd, const char *name, const void *data, size_t size,
                     mode_t mode, VtreePublishFlags flags, GError **error);
+
+/* The same, and the file gets the kernel's verity before it gets its name: it is
+ * replaced from then on, never edited. Where the filesystem can't, the file is an
+ * ordinary one: nothing hangs on it. But with a signer that is an error. */
+bool vtree_publish_sealed (int dirfd, const char *name, GBytes *bytes, mode_t mode,
+                           VtreePublishFlags flags, const VtreeSeal *seal,
+                           GError **error);
+
+/* Replaces the file NAME, of at most LIMIT bytes, by a sealed one with the same bytes
+ * and mode, unless it is sealed already as SEAL says; *DONE: it was not, and is now.
+ * Nobody else replaces it meanwhile: the caller holds a lock. No such file is no
+ * error. Errors: VTREE_ERROR_LIMIT, VTREE_ERROR_CORRUPT (no regular file),
+ * VTREE_ERRNO_ERROR. */
+bool vtree_publish_again (int dirfd, const char *name, size_t limit,
+                          const VtreeSeal *seal, bool *done, GError **error);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define LOCK_NAME "lock"
+#define CONFIG_MODE 0644
 
 static const char *const directories[]
   = { "merkle", "objects", "packs", "refs", "tmp" };
@@ -92,8 +93,11 @@ static bool
 publish_config (int dirfd, const VtreeRepoConfig *config, GError **error)
 {
   g_autoptr (GBytes) bytes = vtree_repo_config_serialize (config);
-  return vtree_publish (dirfd, VTREE_REPO_CONFIG_NAME, g_bytes_get_data (bytes, NULL),
-                        g_bytes_get_size (bytes), 0644, VTREE_PUBLISH_REPLACE, error);
+  VtreeRepoOptions options;
+  vtree_repo_config_options (config, &options);
+  VtreeSeal seal = { options.verity, options.digest, NULL };
+  return vtree_publish_sealed (dirfd, VTREE_REPO_CONFIG_NAME, bytes, CONFIG_MODE,
+                               VTREE_PUBLISH_REPLACE, &seal, error);
 }
 
 /* The configuration comes last: where it is, the rest is. */
@@ -252,6 +256,12 @@ vtree_repo_options (const VtreeRepo *repo)
   return &repo->options;
 }
 
+VtreeSeal
+vtree_repo_seal (const VtreeRepo *repo)
+{
+  return (VtreeSeal){ repo->options.verity, repo->options.digest, NULL };
+}
+
 /* --- locking ---------------------------------------------------------------------- */
 
 static bool
@@ -296,6 +306,18 @@ vtree_repo_config_list (const VtreeRepo *repo, GError **error)
 {
   (void) error;
   return vtree_repo_config_all (repo->config);
+}
+
+bool
+vtree_repo_seal_config (const VtreeRepo *repo, const VtreeSeal *seal, bool *done,
+                        GError **error)
+{
+  if (vtree_publish_again (repo->dirfd, VTREE_REPO_CONFIG_NAME, VTREE_REPO_CONFIG_MAX,
+                           seal, done, error))
+    return true;
+  g_autofree char *escaped = vtree_error_escape (repo->path, -1);
+  g_prefix_error (error, "seal the configuration of %s: ", escaped);
+  return false;
 }
 
 static bool

@@ -7,7 +7,7 @@
 
 #include "core/digest.h"
 #include "core/fd.h"
-#include "core/kernel.h"
+#include "core/seal.h"
 
 typedef struct VtreeRepo VtreeRepo;
 
@@ -38,11 +38,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeRepo, vtree_repo_free)
 const char *vtree_repo_path (const VtreeRepo *repo);
 int vtree_repo_dirfd (const VtreeRepo *repo);
 const VtreeRepoOptions *vtree_repo_options (const VtreeRepo *repo);
+/* How its own files are sealed, as the configuration says; without a signer. */
+VtreeSeal vtree_repo_seal (const VtreeRepo *repo);
 
 /* Takes the lock; *FD (owned) holds it until closed. Waits at most WAIT seconds (-1:
  * for ever), then VTREE_ERROR_BUSY. */
 bool vtree_repo_lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, VtreeFd *fd,
                       GError **error);
+
+/* Sees to it that the configuration's file is sealed as SEAL says: replaces it by one
+ * of the same bytes if it is not. *DONE: it was replaced. The caller holds the
+ * repository's lock, either kind. */
+bool vtree_repo_seal_config (const VtreeRepo *repo, const VtreeSeal *seal, bool *done,
+                             GError **error);
 
 /* The repository's configuration: keys of [core] ("digest", "verity", "shared", "keep",
  * later ones). Unknown keys: VTREE_ERROR_INVALID. set replaces the file atomically;

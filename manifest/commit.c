@@ -19,6 +19,7 @@
 typedef struct {
   const VtreeRepo *repo;
   const VtreeCommitOptions *options;
+  VtreeSeal seal;
   VtreeIngest *ingest;
   GBytes *root; /* the statement's bytes */
   GBytes *sig;  /* NULL: unsigned */
@@ -241,16 +242,26 @@ move_head (const Commit *commit, GError **error)
   return false;
 }
 
+/* Where unsigned files shall not be opened, the configuration is the first that has to
+ * be signed. */
+static bool
+sign_config (const Commit *commit, GError **error)
+{
+  bool done;
+  return commit->seal.signer == NULL
+         || vtree_repo_seal_config (commit->repo, &commit->seal, &done, error);
+}
+
 /* Everything that reaches the disk for good, in its order. A statement must not outlive
  * a power cut that its manifest or its own bytes did not: no gc would go past it. */
 static bool
 publish (const Commit *commit, GError **error)
 {
-  return vtree_ingest_seal (commit->ingest, error)
+  return vtree_ingest_seal (commit->ingest, error) && sign_config (commit, error)
          && vtree_ingest_sync (commit->ingest, error)
          && vtree_refs_put (commit->repo, commit->options->ref,
                             commit->statement->version, commit->root, commit->sig,
-                            error)
+                            &commit->seal, error)
          && (commit->sig == NULL || move_head (commit, error));
 }
 
@@ -276,9 +287,12 @@ run (Commit *commit, const char *dir, const VtreeCaptureOptions *capture,
   const VtreeCommitOptions *options = commit->options;
   if (!prepare_statement (commit, error))
     return false;
-  VtreeIngestOptions ingest = { .verity = vtree_repo_options (commit->repo)->verity };
+  commit->seal = vtree_repo_seal (commit->repo);
+  commit->seal.signer = options->signer;
   if (options->has_verity)
-    ingest.verity = options->verity;
+    commit->seal.policy = options->verity;
+  VtreeIngestOptions ingest
+    = { .verity = commit->seal.policy, .signer = options->signer };
   commit->ingest = vtree_ingest_new (commit->repo, &ingest, error);
   if (commit->ingest == NULL)
     return false;

@@ -16,6 +16,7 @@ typedef struct {
   GPtrArray *keys;     /* VtreePrivateKey *; NULL or empty: unsigned, head stays */
   bool has_verity;     /* else the repository's own word */
   VtreeVerityPolicy verity;
+  const VtreeObjectSigner *signer; /* built-in signatures; NULL: none */
   bool allow_secret;
   int wait; /* seconds for locks, -1 for ever */
   const VtreePaths *paths;

@@ -217,7 +217,7 @@ vtree_fsck_repair (VtreeFsck *fsck, GError **error)
 {
   if (fsck->options->repair_from == NULL || !has_wanted (fsck))
     return true;
-  VtreeIngestOptions options = { vtree_repo_options (fsck->repo)->verity };
+  VtreeIngestOptions options = { .verity = vtree_repo_options (fsck->repo)->verity };
   g_autoptr (VtreeIngest) ingest = vtree_ingest_new (fsck->repo, &options, error);
   if (ingest == NULL)
     return false;

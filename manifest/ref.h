@@ -50,12 +50,14 @@ bool vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd
                       GError **error);
 /* Writes <version>.root and, unless SIG is NULL, <version>.sig, each durable before it
  * is visible; what the statement names has to be durable already. An existing other
- * statement of that version is an error. */
+ * statement of that version is an error. SEAL says how they are sealed, NULL: as the
+ * repository's configuration does. */
 bool vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version,
-                     GBytes *root, GBytes *sig, GError **error);
-/* Replaces the signature file, synced. */
+                     GBytes *root, GBytes *sig, const VtreeSeal *seal, GError **error);
+/* Replaces the signature file, synced; SEAL as above. */
 bool vtree_refs_put_signature (const VtreeRepo *repo, const char *name,
-                               uint64_t version, GBytes *sig, GError **error);
+                               uint64_t version, GBytes *sig, const VtreeSeal *seal,
+                               GError **error);
 /* Moves head to VERSION, atomically, synced. */
 bool vtree_refs_set_head (const VtreeRepo *repo, const char *name, uint64_t version,
                           GError **error);

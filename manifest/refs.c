@@ -287,43 +287,58 @@ vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd *fd,
   return true;
 }
 
-static bool
-put (int fd, const char *file, GBytes *bytes, VtreePublishFlags flags, GError **error)
+/* Where a version's files are put, and how. */
+typedef struct {
+  VtreeFd fd; /* the ref's directory */
+  VtreeSeal seal;
+} Place;
+
+static void
+place_clear (Place *place)
 {
-  size_t size;
-  const void *data = g_bytes_get_data (bytes, &size);
-  return vtree_publish (fd, file, data, size, FILE_MODE, flags, error);
+  vtree_fd_close (place->fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear)
+
+static bool
+put (const Place *place, const char *file, GBytes *bytes, VtreePublishFlags flags,
+     GError **error)
+{
+  return vtree_publish_sealed (place->fd, file, bytes, FILE_MODE, flags, &place->seal,
+                               error);
 }
 
 /* A statement never changes: the same bytes again are no error. */
 static bool
-put_root (int fd, const char *file, GBytes *root, GError **error)
+put_root (const Place *place, const char *file, GBytes *root, GError **error)
 {
   g_autoptr (GBytes) old = NULL;
-  if (!load (fd, file, VTREE_STATEMENT_MAX, &old, error))
+  if (!load (place->fd, file, VTREE_STATEMENT_MAX, &old, error))
     return false;
   if (old == NULL)
-    return put (fd, file, root, VTREE_PUBLISH_EXCLUSIVE, error);
+    return put (place, file, root, VTREE_PUBLISH_EXCLUSIVE, error);
   return g_bytes_equal (old, root)
          || vtree_error_set (error, VTREE_ERROR_INVALID,
                              "%s exists and is another statement", file);
 }
 
 static bool
-put_version (int fd, uint64_t version, GBytes *root, GBytes *sig, GError **error)
+put_version (const Place *place, uint64_t version, GBytes *root, GBytes *sig,
+             GError **error)
 {
   g_autofree char *root_name = dup_file_name (version, ".root");
   g_autofree char *sig_name = dup_file_name (version, ".sig");
-  return put_root (fd, root_name, root, error)
-         && (sig == NULL || put (fd, sig_name, sig, VTREE_PUBLISH_REPLACE, error));
+  return put_root (place, root_name, root, error)
+         && (sig == NULL || put (place, sig_name, sig, VTREE_PUBLISH_REPLACE, error));
 }
 
 bool
 vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version, GBytes *root,
-                GBytes *sig, GError **error)
+                GBytes *sig, const VtreeSeal *seal, GError **error)
 {
-  g_auto (VtreeFd) fd = make_ref (repo, name, error);
-  if (fd < 0 || !put_version (fd, version, root, sig, error))
+  g_auto (Place) place
+    = { make_ref (repo, name, error), seal != NULL ? *seal : vtree_repo_seal (repo) };
+  if (place.fd < 0 || !put_version (&place, version, root, sig, error))
     return prefix_error (error, "write", name);
   return true;
 }
@@ -343,12 +358,13 @@ check_version (int fd, uint64_t version, GError **error)
 
 bool
 vtree_refs_put_signature (const VtreeRepo *repo, const char *name, uint64_t version,
-                          GBytes *sig, GError **error)
+                          GBytes *sig, const VtreeSeal *seal, GError **error)
 {
-  g_auto (VtreeFd) fd = -1;
+  g_auto (Place) place = { -1, seal != NULL ? *seal : vtree_repo_seal (repo) };
   g_autofree char *file = dup_file_name (version, ".sig");
-  if (!open_existing_ref (repo, name, &fd, error) || !check_version (fd, version, error)
-      || !put (fd, file, sig, VTREE_PUBLISH_REPLACE, error))
+  if (!open_existing_ref (repo, name, &place.fd, error)
+      || !check_version (place.fd, version, error)
+      || !put (&place, file, sig, VTREE_PUBLISH_REPLACE, error))
     return prefix_error (error, "sign", name);
   return true;
 }

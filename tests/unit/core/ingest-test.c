@@ -159,7 +159,7 @@ test_require (void)
   bool supported;
   g_assert_true (vtree_kernel_probe (vtree_repo_dirfd (fixture.repo),
                                      VTREE_DIGEST_SHA256, &supported, &error));
-  VtreeIngestOptions require = { VTREE_VERITY_REQUIRE };
+  VtreeIngestOptions require = { .verity = VTREE_VERITY_REQUIRE };
   g_autoptr (VtreeIngest) ingest = vtree_ingest_new (fixture.repo, &require, &error);
   g_assert_cmpint (ingest != NULL, ==, supported);
   if (!supported)

@@ -124,7 +124,7 @@ VtreeIngest *
 repo_fixture_ingest (const RepoFixture *fixture)
 {
   g_autoptr (GError) error = NULL;
-  VtreeIngestOptions options = { VTREE_VERITY_AUTO };
+  VtreeIngestOptions options = { .verity = VTREE_VERITY_AUTO };
   VtreeIngest *ingest = vtree_ingest_new (fixture->repo, &options, &error);
   g_assert_no_error (error);
   return ingest;

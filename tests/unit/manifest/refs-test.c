@@ -51,7 +51,7 @@ put (Fixture *f, const char *ref, uint64_t version, const char *sig)
   g_autoptr (GBytes) root = g_bytes_new (text, strlen (text));
   g_autoptr (GBytes) sig_bytes = sig != NULL ? g_bytes_new (sig, strlen (sig)) : NULL;
   g_autoptr (GError) error = NULL;
-  g_assert_true (vtree_refs_put (f->repo, ref, version, root, sig_bytes, &error));
+  g_assert_true (vtree_refs_put (f->repo, ref, version, root, sig_bytes, NULL, &error));
   g_assert_no_error (error);
 }
 
@@ -120,7 +120,7 @@ test_unsigned (Fixture *f, gconstpointer unused)
   g_assert_null (sig);
   g_autoptr (GBytes) later = g_bytes_new_static ("later", 5);
   vtree_test_fault_clear ();
-  g_assert_true (vtree_refs_put_signature (f->repo, "r", 1, later, &error));
+  g_assert_true (vtree_refs_put_signature (f->repo, "r", 1, later, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (vtree_test_fault_calls (VTREE_TEST_SYNC), >=, 2);
   vtree_test_fault_clear ();
@@ -183,7 +183,7 @@ test_a_statement_never_changes (Fixture *f, gconstpointer unused)
   put (f, "r", 1, "sig");
   g_autoptr (GBytes) other = g_bytes_new_static ("other", 5);
   g_autoptr (GError) error = NULL;
-  g_assert_false (vtree_refs_put (f->repo, "r", 1, other, NULL, &error));
+  g_assert_false (vtree_refs_put (f->repo, "r", 1, other, NULL, NULL, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_INVALID, "1.root");
 }
 
@@ -246,7 +246,7 @@ test_missing (Fixture *f, gconstpointer unused)
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_MISSING, "no version 2");
   g_clear_error (&error);
   g_autoptr (GBytes) bytes = g_bytes_new_static ("x", 1);
-  g_assert_false (vtree_refs_put_signature (f->repo, "r", 2, bytes, &error));
+  g_assert_false (vtree_refs_put_signature (f->repo, "r", 2, bytes, NULL, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_MISSING, "no version 2");
 }
 

@@ -162,7 +162,7 @@ versions_fixture_put (VersionsFixture *fixture, const VersionSpec *release)
   bool is_signed = !(release->flags & VERSION_UNSIGNED);
   g_autoptr (GBytes) sig = is_signed ? sign (fixture, root) : NULL;
   vtree_refs_put (fixture->repo.repo, release->ref, release->version, root, sig,
-                  &error);
+                  NULL, &error);
   g_assert_no_error (error);
   if (!(release->flags & VERSION_KEEP_HEAD))
     vtree_refs_set_head (fixture->repo.repo, release->ref, release->version, &error);
