@@ -20,8 +20,8 @@ bool vtree_kernel_measure (int fd, bool *enforced, VtreeDigest *digest, GError *
 
 /* True in *SUPPORTED when files made in DIRFD can have verity with 4096-byte blocks and
  * ALG: tries it on a scratch file (EINVAL, EOPNOTSUPP, ENOTTY mean no, EPERM where the
- * kernel takes only signed ones), which goes away again. The caller asks once per filesystem and process and keeps the answer
- * itself. */
+ * kernel takes only signed ones), which goes away again. The caller asks once per
+ * filesystem and process and keeps the answer itself. */
 bool vtree_kernel_probe (int dirfd, VtreeDigestAlg alg, bool *supported,
                          GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the sequence temporary file, fsync, seal, rename, fsync of the directory. Opens only
- * beneath the directory that it is given.
+ * Owns the sequence temporary file, fsync, seal, rename, fsync of the directory. Opens
+ * only beneath the directory that it is given.
  */
 #include "core/publish.h"
 

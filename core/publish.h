@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Replacing a small file atomically: written to a temporary name beside it, fsynced,
- * perhaps sealed, renamed over it, the directory fsynced. Readers see the old or the new one, whole.
+ * perhaps sealed, renamed over it, the directory fsynced. Readers see the old or the
+ * new one, whole.
  */
 #pragma once
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ingest where the kernel enforces fs-verity, with this file's functions in place
- * of kernel.c and kernel-signature.c: a file is enforced from the moment that it was
- * enabled, by inode.
+ * The ingest where the kernel enforces fs-verity: a fake one.
  */
-#include "core/kernel-signature.h"
 #include "core/verity.h"
 #include "tests/unit/core/certificate.h"
+#include "tests/unit/core/fake-kernel.h"
 #include "tests/unit/core/repo-fixture.h"
 
 #include <errno.h>
@@ -17,139 +15,10 @@
 
 static const VtreeRepoOptions plain = { .digest = VTREE_DIGEST_SHA256 };
 
-/* The simulated kernel's state. */
-static struct {
-  GMutex lock;
-  GHashTable *enabled;    /* inode -> VtreeDigest */
-  GHashTable *signatures; /* inode -> GBytes */
-  bool supported;
-  int enable_errnum;   /* of every enable; 0: none */
-  int in_place_errnum; /* of those in the store */
-  bool lies;           /* measures something else */
-} kernel;
-
-static ino_t
-inode_of (int fd)
-{
-  struct stat st;
-  g_assert_cmpint (fstat (fd, &st), ==, 0);
-  return st.st_ino;
-}
-
-bool
-vtree_kernel_measure (int fd, bool *enforced, VtreeDigest *digest, GError **error)
-{
-  (void) error;
-  g_mutex_lock (&kernel.lock);
-  const VtreeDigest *found
-    = g_hash_table_lookup (kernel.enabled, GSIZE_TO_POINTER (inode_of (fd)));
-  *enforced = found != NULL;
-  if (found != NULL)
-    *digest = *found;
-  if (kernel.lies)
-    digest->value[0] ^= 1;
-  g_mutex_unlock (&kernel.lock);
-  return true;
-}
-
-bool
-vtree_kernel_probe (int dirfd, VtreeDigestAlg alg, bool *supported, GError **error)
-{
-  (void) dirfd;
-  (void) alg;
-  (void) error;
-  *supported = kernel.supported;
-  return true;
-}
-
-/* As the kernel has it: a read-only descriptor, write permission on the inode, and no
- * writable descriptor anywhere (a write lease tells). */
-bool
-vtree_kernel_enable (int fd, VtreeDigestAlg alg, GError **error)
-{
-  struct stat st;
-  g_assert_cmpint (fstat (fd, &st), ==, 0);
-  g_assert_cmpint (fcntl (fd, F_GETFL) & O_ACCMODE, ==, O_RDONLY);
-  g_assert_cmpuint (st.st_mode & S_IWUSR, !=, 0);
-  g_assert_cmpint (fcntl (fd, F_SETLEASE, F_RDLCK), ==, 0);
-  g_assert_cmpint (fcntl (fd, F_SETLEASE, F_UNLCK), ==, 0);
-  if (kernel.enable_errnum != 0)
-    return vtree_error_set_errno (error, kernel.enable_errnum, "enable verity");
-  if (kernel.in_place_errnum != 0 && (st.st_mode & 07777) != 0600)
-    return vtree_error_set_errno (error, kernel.in_place_errnum, "enable verity");
-  VtreeVerityParams params
-    = { .alg = alg, .size = (uint64_t) st.st_size, .merkle_fd = -1 };
-  VtreeDigest digest = { 0 };
-  vtree_verity_compute_fd (&params, fd, &digest, NULL);
-  g_mutex_lock (&kernel.lock);
-  g_hash_table_insert (kernel.enabled, GSIZE_TO_POINTER (st.st_ino),
-                       vtree_digest_dup (&digest));
-  g_mutex_unlock (&kernel.lock);
-  return true;
-}
-
-bool
-vtree_kernel_enable_signed (int fd, VtreeDigestAlg alg, GBytes *signature,
-                            GError **error)
-{
-  if (!vtree_kernel_enable (fd, alg, error))
-    return false;
-  g_mutex_lock (&kernel.lock);
-  g_hash_table_insert (kernel.signatures, GSIZE_TO_POINTER (inode_of (fd)),
-                       g_bytes_ref (signature));
-  g_mutex_unlock (&kernel.lock);
-  return true;
-}
-
-bool
-vtree_kernel_signature (int fd, GBytes **signature, GError **error)
-{
-  (void) error;
-  g_mutex_lock (&kernel.lock);
-  GBytes *found
-    = g_hash_table_lookup (kernel.signatures, GSIZE_TO_POINTER (inode_of (fd)));
-  *signature = found != NULL ? g_bytes_ref (found) : NULL;
-  g_mutex_unlock (&kernel.lock);
-  return true;
-}
-
-bool
-vtree_kernel_knows_signatures (void)
-{
-  return kernel.supported;
-}
-
-bool
-vtree_kernel_requires_signatures (void)
-{
-  return false;
-}
-
-static ino_t
-inode_at (const char *path)
-{
-  struct stat st;
-  g_assert_cmpint (stat (path, &st), ==, 0);
-  return st.st_ino;
-}
-
-static bool
-is_enforced (const char *path)
-{
-  return g_hash_table_contains (kernel.enabled, GSIZE_TO_POINTER (inode_at (path)));
-}
-
 static void
 setup (RepoFixture *fixture)
 {
-  g_clear_pointer (&kernel.enabled, g_hash_table_unref);
-  kernel.enabled = g_hash_table_new_full (NULL, NULL, NULL, g_free);
-  g_clear_pointer (&kernel.signatures, g_hash_table_unref);
-  kernel.signatures
-    = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_bytes_unref);
-  kernel.supported = true;
-  kernel.lies = false;
-  kernel.enable_errnum = kernel.in_place_errnum = 0;
+  fake_kernel_begin ();
   repo_fixture_init (fixture, &plain);
 }
 
@@ -194,7 +63,7 @@ test_policy (gconstpointer row)
   size_t i = GPOINTER_TO_SIZE (row);
   g_auto (RepoFixture) fixture = { 0 };
   setup (&fixture);
-  kernel.supported = policies[i].supported;
+  fake_kernel.supported = policies[i].supported;
   g_autoptr (GError) error = NULL;
   VtreeDigest digest = { 0 };
   VtreeIngestStats stats;
@@ -202,7 +71,7 @@ test_policy (gconstpointer row)
   g_assert_no_error (error);
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
   g_autofree char *merkle = repo_fixture_merkle (&fixture, &digest);
-  g_assert_cmpint (is_enforced (object), ==, policies[i].enforced);
+  g_assert_cmpint (fake_kernel_enforces (object), ==, policies[i].enforced);
   g_assert_cmpuint (repo_fixture_mode (object), ==, 0444);
   g_assert_cmpint (g_file_test (merkle, G_FILE_TEST_EXISTS), ==, !policies[i].enforced);
 }
@@ -212,7 +81,7 @@ test_require_without_support (void)
 {
   g_auto (RepoFixture) fixture = { 0 };
   setup (&fixture);
-  kernel.supported = false;
+  fake_kernel.supported = false;
   g_autoptr (GError) error = NULL;
   VtreeDigest digest;
   VtreeIngestStats stats;
@@ -254,12 +123,12 @@ test_upgrade (void)
   g_assert_true (put (&fixture, VTREE_VERITY_OFF, 1 << 20, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
   g_autofree char *merkle = repo_fixture_merkle (&fixture, &digest);
-  ino_t before = inode_at (object);
-  g_assert_false (is_enforced (object));
+  ino_t before = fake_kernel_inode (object);
+  g_assert_false (fake_kernel_enforces (object));
   g_assert_true (g_file_test (merkle, G_FILE_TEST_EXISTS));
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 1 << 20, &digest, &stats, &error));
-  g_assert_true (is_enforced (object));
-  g_assert_cmpuint (inode_at (object), ==, before);
+  g_assert_true (fake_kernel_enforces (object));
+  g_assert_cmpuint (fake_kernel_inode (object), ==, before);
   g_assert_cmpuint (repo_fixture_mode (object), ==, 0444);
   g_assert_false (g_file_test (merkle, G_FILE_TEST_EXISTS));
   g_assert_cmpuint (stats.replaced, ==, 0);
@@ -279,11 +148,11 @@ test_upgrade_by_another_file (void)
   g_assert_true (put (&fixture, VTREE_VERITY_OFF, 1 << 20, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
   g_autofree char *merkle = repo_fixture_merkle (&fixture, &digest);
-  ino_t before = inode_at (object);
-  kernel.in_place_errnum = EOPNOTSUPP;
+  ino_t before = fake_kernel_inode (object);
+  fake_kernel.in_place_errnum = EOPNOTSUPP;
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 1 << 20, &digest, &stats, &error));
-  g_assert_true (is_enforced (object));
-  g_assert_cmpuint (inode_at (object), !=, before);
+  g_assert_true (fake_kernel_enforces (object));
+  g_assert_cmpuint (fake_kernel_inode (object), !=, before);
   g_assert_false (g_file_test (merkle, G_FILE_TEST_EXISTS));
   g_assert_cmpuint (stats.replaced, ==, 0);
   g_assert_cmpuint (stats.new_objects, ==, 1);
@@ -324,16 +193,15 @@ test_signed (void)
   VtreeIngestStats stats;
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 9000, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
-  ino_t unsigned_inode = inode_at (object);
+  ino_t unsigned_inode = fake_kernel_inode (object);
   g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
-  ino_t signed_inode = inode_at (object);
+  ino_t signed_inode = fake_kernel_inode (object);
   g_assert_cmpuint (signed_inode, !=, unsigned_inode);
-  GBytes *found
-    = g_hash_table_lookup (kernel.signatures, GSIZE_TO_POINTER (signed_inode));
+  g_autoptr (GBytes) found = fake_kernel_signature_of (object);
   g_autoptr (GBytes) again = vtree_object_signer_sign (signer, &digest, &error);
   g_assert_true (found != NULL && g_bytes_equal (found, again));
   g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
-  g_assert_cmpuint (inode_at (object), ==, signed_inode);
+  g_assert_cmpuint (fake_kernel_inode (object), ==, signed_inode);
   g_assert_cmpuint (stats.shared_objects, ==, 1);
 }
 
@@ -364,7 +232,7 @@ test_signed_refused (gconstpointer row)
   VtreeIngestOptions options = { .verity = refusals[i].policy, .signer = signer };
   VtreeDigest digest;
   VtreeIngestStats stats;
-  kernel.supported = refusals[i].supported;
+  fake_kernel.supported = refusals[i].supported;
   g_assert_false (put_signed (&fixture, &options, 9, &digest, &stats, &error));
   vtree_test_assert_error (error, VTREE_ERROR, (int) refusals[i].code,
                            refusals[i].says);
@@ -381,11 +249,7 @@ test_other_verity_file (void)
   VtreeIngestStats stats;
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 5000, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
-  struct stat st;
-  g_assert_cmpint (stat (object, &st), ==, 0);
-  VtreeDigest *recorded
-    = g_hash_table_lookup (kernel.enabled, GSIZE_TO_POINTER (st.st_ino));
-  recorded->value[3] ^= 1;
+  fake_kernel_spoil (object);
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 5000, &digest, &stats, &error));
   g_assert_cmpuint (stats.replaced, ==, 1);
 }
@@ -395,7 +259,7 @@ test_enable_fails (void)
 {
   g_auto (RepoFixture) fixture = { 0 };
   setup (&fixture);
-  kernel.enable_errnum = ENOSPC;
+  fake_kernel.enable_errnum = ENOSPC;
   g_autoptr (GError) error = NULL;
   VtreeDigest digest;
   VtreeIngestStats stats;
@@ -409,7 +273,7 @@ test_measures_otherwise (void)
 {
   g_auto (RepoFixture) fixture = { 0 };
   setup (&fixture);
-  kernel.lies = true;
+  fake_kernel.lies = true;
   g_autoptr (GError) error = NULL;
   VtreeDigest digest;
   VtreeIngestStats stats;
@@ -444,7 +308,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/ingest-kernel/enable-fails", test_enable_fails);
   g_test_add_func ("/core/ingest-kernel/measures-otherwise", test_measures_otherwise);
   int status = vtree_test_run ();
-  g_hash_table_unref (kernel.enabled);
-  g_hash_table_unref (kernel.signatures);
+  fake_kernel_end ();
   return status;
 }

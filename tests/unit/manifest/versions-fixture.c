@@ -161,8 +161,8 @@ versions_fixture_put (VersionsFixture *fixture, const VersionSpec *release)
   g_assert_no_error (error);
   bool is_signed = !(release->flags & VERSION_UNSIGNED);
   g_autoptr (GBytes) sig = is_signed ? sign (fixture, root) : NULL;
-  vtree_refs_put (fixture->repo.repo, release->ref, release->version, root, sig,
-                  NULL, &error);
+  vtree_refs_put (fixture->repo.repo, release->ref, release->version, root, sig, NULL,
+                  &error);
   g_assert_no_error (error);
   if (!(release->flags & VERSION_KEEP_HEAD))
     vtree_refs_set_head (fixture->repo.repo, release->ref, release->version, &error);
