@@ -101,13 +101,20 @@ vtree_fs_count (VtreeFs *fs, VtreeRequestKind kind)
   atomic_fetch_add_explicit (&fs->requests[kind], 1, memory_order_relaxed);
 }
 
-static void
+/* True if OBJECT is one of the last that failed; it is afterwards. */
+static bool
 remember_failure (VtreeFs *fs, uint32_t object)
 {
+  bool known = false;
   g_mutex_lock (&fs->failed_lock);
-  fs->failed[fs->failed_next] = object + 1;
-  fs->failed_next = (fs->failed_next + 1) % VTREE_FS_FAILED_MAX;
+  for (size_t i = 0; i < VTREE_FS_FAILED_MAX; i++)
+    known |= fs->failed[i] == object + 1;
+  if (!known) {
+    fs->failed[fs->failed_next] = object + 1;
+    fs->failed_next = (fs->failed_next + 1) % VTREE_FS_FAILED_MAX;
+  }
   g_mutex_unlock (&fs->failed_lock);
+  return known;
 }
 
 /* "object sha256:…", what was expected; "metadata" where no object is concerned. */
@@ -130,9 +137,9 @@ vtree_fs_fail (VtreeFs *fs, uint32_t index, uint32_t object, const GError *error
   int errnum = vtree_errno_from_error (error);
   if (errnum == EIO)
     atomic_fetch_add_explicit (&fs->failures, 1, memory_order_relaxed);
-  if (errnum == EIO && object != VTREE_VIEW_NO_OBJECT)
-    remember_failure (fs, object);
-  if (vtree_log_admit (fs->log)) {
+  bool repeated
+    = errnum == EIO && object != VTREE_VIEW_NO_OBJECT && remember_failure (fs, object);
+  if (vtree_log_admit (fs->log, repeated)) {
     g_autofree char *path = vtree_view_path (fs->view, index);
     g_autofree char *expected = describe_object (fs, object);
     vtree_log_write (fs->log, VTREE_LOG_ERROR, "%s: expected %s: %s", path, expected,

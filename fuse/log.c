@@ -16,8 +16,9 @@
 
 struct VtreeLog {
   VtreeFd fd;  /* -1: syslog */
-  GMutex lock; /* the rate */
-  VtreeRate rate;
+  GMutex lock; /* the rates */
+  VtreeRate first;
+  VtreeRate repeated;
 };
 
 static int
@@ -45,7 +46,8 @@ vtree_log_new (const char *target, GError **error)
   VtreeLog *log = g_new0 (VtreeLog, 1);
   log->fd = vtree_fd_steal (&fd);
   g_mutex_init (&log->lock);
-  vtree_rate_init (&log->rate, g_get_monotonic_time ());
+  vtree_rate_init (&log->first, g_get_monotonic_time ());
+  vtree_rate_init (&log->repeated, g_get_monotonic_time ());
   return log;
 }
 
@@ -95,11 +97,12 @@ vtree_log_write (VtreeLog *log, VtreeLogLevel level, const char *format, ...)
 }
 
 bool
-vtree_log_admit (VtreeLog *log)
+vtree_log_admit (VtreeLog *log, bool repeated)
 {
   guint64 suppressed = 0;
+  VtreeRate *rate = repeated ? &log->repeated : &log->first;
   g_mutex_lock (&log->lock);
-  bool admitted = vtree_rate_admit (&log->rate, g_get_monotonic_time (), &suppressed);
+  bool admitted = vtree_rate_admit (rate, g_get_monotonic_time (), &suppressed);
   g_mutex_unlock (&log->lock);
   if (admitted && suppressed > 0)
     vtree_log_write (log, VTREE_LOG_WARNING,

@@ -29,8 +29,10 @@ void vtree_log_write (VtreeLog *log, VtreeLogLevel level, const char *format, ..
   G_GNUC_PRINTF (3, 4);
 
 /* Whether a line of the kind that an attacker can provoke may be written now. The first
- * true after some false also says how many lines there would have been. */
-bool vtree_log_admit (VtreeLog *log);
+ * true after some false also says how many lines there would have been. REPEATED: what
+ * it is about was in the log before; such lines have a rate of their own, so that one
+ * bad object which is read again and again hides no other. */
+bool vtree_log_admit (VtreeLog *log, bool repeated);
 
 /* The rate behind it: VTREE_RATE_BURST lines at once, then VTREE_RATE_PER_SECOND. */
 #define VTREE_RATE_BURST 32

@@ -353,21 +353,6 @@ test_missing_object (void)
 }
 
 static void
-test_no_flood (void)
-{
-  g_auto (TestTree) tree;
-  test_tree_init (&tree);
-  g_autoptr (VtreeFs) fs = make_fs (&tree, (VtreeFsOptions){ 0 });
-  g_autofree char *path = test_tree_object_path (&tree, "data");
-  g_assert_cmpint (unlink (path), ==, 0);
-  for (unsigned i = 0; i < 20 * VTREE_RATE_BURST; i++)
-    g_assert_cmpint (read_first (fs, node_of (&tree, "data")), ==, -EIO);
-  g_autofree char *log = test_tree_read_log (&tree);
-  g_auto (GStrv) lines = g_strsplit (log, "\n", -1);
-  g_assert_cmpuint (g_strv_length (lines), <, 10 * VTREE_RATE_BURST);
-}
-
-static void
 test_open (void)
 {
   g_auto (TestTree) tree;
@@ -586,7 +571,6 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/fs/corrupt-object", test_corrupt_object);
   g_test_add_func ("/fuse/fs/corrupt-while-held", test_corrupt_while_held);
   g_test_add_func ("/fuse/fs/missing-object", test_missing_object);
-  g_test_add_func ("/fuse/fs/no-flood", test_no_flood);
   g_test_add_func ("/fuse/fs/open", test_open);
   g_test_add_func ("/fuse/fs/xattrs", test_xattrs);
   g_test_add_func ("/fuse/fs/magic", test_magic);

@@ -43,7 +43,7 @@ test_suppressed_are_counted (void)
   g_assert_nonnull (log);
   unsigned admitted = 0;
   for (unsigned i = 0; i < 10 * VTREE_RATE_BURST; i++)
-    admitted += vtree_log_admit (log) ? 1 : 0;
+    admitted += vtree_log_admit (log, true) ? 1 : 0;
   g_assert_cmpuint (admitted, >=, VTREE_RATE_BURST);
   g_assert_cmpuint (admitted, <, 10 * VTREE_RATE_BURST);
 }
