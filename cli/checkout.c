@@ -1,25 +1,119 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `vtree checkout`: the work is manifest/checkout.h's. */
+/* `vtree checkout`: options in, figures out; the work is manifest/checkout.h's. */
 #include "manifest/checkout.h"
 #include "cli/argument.h"
 #include "cli/progress.h"
 #include "cli/tree.h"
 
-/* What was done, and what a plain user's checkout had to leave away. */
+typedef struct {
+  char *verity;
+  char *threads;
+  gboolean update;
+  gboolean hard_links;
+  gboolean omit_unsupported;
+} CheckoutWords;
+
+static void
+checkout_words_clear (CheckoutWords *words)
+{
+  g_clear_pointer (&words->verity, g_free);
+  g_clear_pointer (&words->threads, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CheckoutWords, checkout_words_clear)
+
+/* --- what was done ---------------------------------------------------------------- */
+
+/* "a, b, c" of those figures that are not 0. */
+typedef struct {
+  uint64_t count;
+  const char *text; /* after the figure */
+} Figure;
+
+static char *
+join_figures (const Figure *figures, size_t count)
+{
+  GString *line = g_string_new (NULL);
+  for (size_t i = 0; i < count; i++) {
+    if (figures[i].count > 0)
+      g_string_append_printf (line, "%s%" G_GUINT64_FORMAT " %s",
+                              line->len > 0 ? ", " : "", figures[i].count,
+                              figures[i].text);
+  }
+  return g_string_free (line, FALSE);
+}
+
+/* What a plain user's checkout, and one to vfat, had to leave away. */
+static void
+note_left (const VtreeCli *cli, const VtreeCheckoutReport *report)
+{
+  const Figure figures[] = {
+    { report->owners, "owners" },
+    { report->set_ids, "set-id bits" },
+    { report->xattrs, "extended attributes" },
+    { report->modes, "modes" },
+    { report->times, "times (rounded)" },
+    { report->copies, "hard links (copied)" },
+    { report->omitted, "links and special files (omitted)" },
+  };
+  g_autofree char *line = join_figures (figures, G_N_ELEMENTS (figures));
+  if (line[0] != '\0')
+    vtree_cli_note (cli, "left away, as the user or the filesystem can't have it: %s",
+                    line);
+  if (report->exposed > 0)
+    vtree_cli_note (cli,
+                    "%" G_GUINT64_FORMAT
+                    " files are open to more people there than the tree says: the "
+                    "filesystem has no modes of its own",
+                    report->exposed);
+}
+
 static void
 note_report (const VtreeCli *cli, const VtreeCheckoutReport *report)
 {
+  const Figure figures[] = {
+    { report->cloned, "reflinked" },
+    { report->linked, "hard-linked" },
+    { report->sealed, "sealed by the kernel" },
+  };
+  g_autofree char *line = join_figures (figures, G_N_ELEMENTS (figures));
   vtree_cli_note (cli,
                   "%" G_GUINT64_FORMAT " files written (%" G_GUINT64_FORMAT
-                  " bytes), %" G_GUINT64_FORMAT " kept, %" G_GUINT64_FORMAT " removed",
-                  report->files, report->bytes, report->kept, report->removed);
-  if (report->owners + report->set_ids + report->xattrs > 0)
-    vtree_cli_note (cli,
-                    "left away: %" G_GUINT64_FORMAT " owners, %" G_GUINT64_FORMAT
-                    " set-id bits, %" G_GUINT64_FORMAT
-                    " extended attributes, which only root may set",
-                    report->owners, report->set_ids, report->xattrs);
+                  " bytes)%s%s; %" G_GUINT64_FORMAT " kept, %" G_GUINT64_FORMAT
+                  " removed",
+                  report->files, report->bytes, line[0] != '\0' ? ": " : "", line,
+                  report->kept, report->removed);
+  note_left (cli, report);
 }
+
+static void
+print_json (const VtreeTree *tree, const VtreeCheckoutReport *report)
+{
+  g_autoptr (VtreeJson) json = vtree_json_new (stdout);
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_int (json, "schema", 1);
+  vtree_tree_add_json (tree, json);
+  vtree_json_add_bool (json, "sealing", report->sealing);
+  vtree_json_add_uint (json, "files", report->files);
+  vtree_json_add_uint (json, "bytes", report->bytes);
+  vtree_json_add_uint (json, "reflinked", report->cloned);
+  vtree_json_add_uint (json, "hard_linked", report->linked);
+  vtree_json_add_uint (json, "sealed", report->sealed);
+  vtree_json_add_uint (json, "kept", report->kept);
+  vtree_json_add_uint (json, "removed", report->removed);
+  vtree_json_begin_object (json, "left_away");
+  vtree_json_add_uint (json, "owners", report->owners);
+  vtree_json_add_uint (json, "set_ids", report->set_ids);
+  vtree_json_add_uint (json, "xattrs", report->xattrs);
+  vtree_json_add_uint (json, "modes", report->modes);
+  vtree_json_add_uint (json, "exposed", report->exposed);
+  vtree_json_add_uint (json, "times", report->times);
+  vtree_json_add_uint (json, "hard_links", report->copies);
+  vtree_json_add_uint (json, "omitted", report->omitted);
+  vtree_json_end_object (json);
+  vtree_json_end_object (json);
+}
+
+/* --- the verb --------------------------------------------------------------------- */
 
 static bool
 write_out (const VtreeCli *cli, VtreeTree *tree, const VtreeCheckoutOptions *words,
@@ -39,32 +133,58 @@ write_out (const VtreeCli *cli, VtreeTree *tree, const VtreeCheckoutOptions *wor
     return false;
   g_clear_pointer (&progress, vtree_progress_free);
   note_report (cli, &report);
+  if (cli->json)
+    print_json (tree, &report);
+  return true;
+}
+
+static bool
+apply_words (const CheckoutWords *words, VtreeCheckoutOptions *options, GError **error)
+{
+  if (words->threads != NULL
+      && !vtree_argument_threads (words->threads, &options->threads, error))
+    return false;
+  if (words->verity != NULL
+      && !vtree_verity_policy_parse (words->verity, &options->verity))
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--verity: '%s' is none of auto, require and off",
+                            words->verity);
+  if (words->hard_links && options->verity == VTREE_VERITY_OFF)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--hardlink and --verity=off exclude each other: only what "
+                            "the kernel enforces is linked");
+  options->update = words->update != FALSE;
+  options->hard_links = words->hard_links != FALSE;
+  options->omit_unsupported = words->omit_unsupported != FALSE;
   return true;
 }
 
 bool
 vtree_verb_checkout (VtreeCli *cli, GError **error)
 {
-  g_autofree char *threads = NULL;
-  gboolean update = FALSE;
-  const GOptionEntry entries[]
-    = { { "update", 0, 0, G_OPTION_ARG_NONE, &update,
-          "Make an existing DIR equal, writing only what differs", NULL },
-        { "threads", 0, 0, G_OPTION_ARG_FILENAME, &threads,
-          "So many workers (default: one a processor)", "N" },
-        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  g_auto (CheckoutWords) words = { .verity = NULL };
+  const GOptionEntry entries[] = {
+    { "update", 0, 0, G_OPTION_ARG_NONE, &words.update,
+      "Make an existing DIR equal, writing only what differs", NULL },
+    { "verity", 0, 0, G_OPTION_ARG_FILENAME, &words.verity,
+      "Enable fs-verity: auto (default: where DIR's filesystem can), require or off",
+      "WORD" },
+    { "hardlink", 'H', 0, G_OPTION_ARG_NONE, &words.hard_links,
+      "Link to the repository's sealed objects where that is safe", NULL },
+    { "omit-unsupported", 0, 0, G_OPTION_ARG_NONE, &words.omit_unsupported,
+      "Leave out symbolic links and special files where there are none", NULL },
+    { "threads", 0, 0, G_OPTION_ARG_FILENAME, &words.threads,
+      "So many workers (default: one a processor)", "N" },
+    { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL }
+  };
   const VtreeTreeMode mode = { .with_path = true };
   g_auto (VtreeTree) tree = { .paths = NULL };
   VtreeCheckoutOptions options = { .path = NULL };
 
-  if (!vtree_cli_parse (cli, entries, error))
-    return false;
-  if (threads != NULL && !vtree_argument_threads (threads, &options.threads, error))
-    return false;
-  if (!vtree_tree_open (cli, cli->args[0], &mode, &tree, error))
+  if (!vtree_cli_parse (cli, entries, error) || !apply_words (&words, &options, error)
+      || !vtree_tree_open (cli, cli->args[0], &mode, &tree, error))
     return false;
   options.path = tree.spec.path;
-  options.update = update != FALSE;
   options.keep_owner = vtree_paths_is_root (tree.paths);
   return write_out (cli, &tree, &options, error);
 }

@@ -123,11 +123,15 @@ static const VtreeVerb verbs[] = {
     "D (deleted) or M (modified) and the path; for M also what differs.\n\n"
     "  vtree diff apps/hello@6 apps/hello",
     2, 2, REPO | JSON | QUIET, vtree_verb_diff },
-  { "checkout", "REF[:PATH] DIR", "Write a tree out as ordinary files",
+  { "checkout", "REF[:PATH] DIR|FILE", "Write a tree out as ordinary files",
     "DIR must not exist or be empty, unless --update makes it equal to the tree: what\n"
-    "the tree lacks is deleted. As root owners, devices and set-id bits are set.\n\n"
-    "  vtree checkout apps/hello:etc ./etc",
-    2, 2, REPO | QUIET, vtree_verb_checkout },
+    "the tree lacks is deleted. As root owners, devices and set-id bits are set. "
+    "Where\n"
+    "DIR's filesystem has fs-verity the files are sealed: they can be replaced, not\n"
+    "edited; --verity=off leaves them editable.\n\n"
+    "  vtree checkout apps/hello:etc ./etc\n"
+    "  vtree checkout os/stable:boot /boot --update --omit-unsupported",
+    2, 2, REPO | JSON | QUIET, vtree_verb_checkout },
   { "mount", "REF|SOURCE DIR", "Mount a tree, read-only and verified",
     "Runs mount.fuse.vtree(8), which documents OPTIONS, and returns when the tree is\n"
     "usable. A DIR that is missing is made. A SOURCE begins with / or . and is passed "

@@ -46,41 +46,74 @@ compare_xattrs (VtreeCheckoutState *state, int fd, const VtreeInode *inode, bool
   return true;
 }
 
+/* Whether FOUND is what this filesystem makes of INODE's time: a scratch file gets it
+ * too. */
 static bool
-has_same_attributes (const VtreeCheckoutState *state, const struct stat *st,
+is_rounded (VtreeCheckoutState *state, const struct timespec *found,
+            const VtreeInode *inode)
+{
+  const struct timespec time = { .tv_sec = inode->mtime, .tv_nsec = inode->nsec };
+  const struct timespec times[2] = { time, time };
+  struct stat st;
+  g_mutex_lock (&state->clock);
+  bool same = futimens (state->clock_fd, times) == 0
+              && fstat (state->clock_fd, &st) == 0 && st.st_mtim.tv_sec == found->tv_sec
+              && st.st_mtim.tv_nsec == found->tv_nsec;
+  g_mutex_unlock (&state->clock);
+  return same;
+}
+
+static bool
+has_same_time (VtreeCheckoutState *state, const struct timespec *found,
+               const VtreeInode *inode)
+{
+  return (found->tv_sec == inode->mtime && found->tv_nsec == (long) inode->nsec)
+         || (state->clock_fd >= 0 && is_rounded (state, found, inode));
+}
+
+static bool
+has_same_attributes (VtreeCheckoutState *state, const struct stat *st,
                      const VtreeInode *inode)
 {
+  if (!state->ability.modes)
+    return has_same_time (state, &st->st_mtim, inode);
   bool owner = !state->options->keep_owner
                || (st->st_uid == inode->uid && st->st_gid == inode->gid);
   bool mode = S_ISLNK (inode->mode)
               || (st->st_mode & 07777) == vtree_checkout_permissions (state, inode);
-  return owner && mode && st->st_mtim.tv_sec == inode->mtime
-         && st->st_mtim.tv_nsec == (long) inode->nsec;
+  return owner && mode && has_same_time (state, &st->st_mtim, inode);
 }
 
 static bool
-compare_contents (const VtreeCheckoutState *state, int fd, const VtreeInode *inode,
+hash_contents (int fd, const VtreeObjectSpec *spec, bool *equal, GError **error)
+{
+  VtreeVerityParams params
+    = { .alg = spec->digest.alg, .size = spec->size, .merkle_fd = -1 };
+  VtreeDigest found;
+  if (!vtree_verity_compute_fd (&params, fd, &found, error))
+    return false;
+  *equal = vtree_digest_equal (&found, &spec->digest);
+  return true;
+}
+
+/* What is right but not sealed, and shall be, is not equal: it is written anew rather
+ * than sealed where it is, as somebody may be writing to it, and as it would change for
+ * who has it open. */
+static bool
+compare_contents (VtreeCheckoutState *state, int fd, const VtreeInode *inode,
                   bool *equal, GError **error)
 {
-  *equal = true;
-  if (inode->size == 0)
-    return true;
-  VtreeDigest wanted;
-  uint64_t size;
-  if (!vtree_view_object (state->view, inode->object, &wanted, &size, error))
-    return false;
+  VtreeObjectSpec spec = { .size = 0 };
   VtreeDigest found;
   bool enforced;
-  if (!vtree_kernel_measure (fd, &enforced, &found, error))
+  if (!vtree_checkout_object (state, inode, &spec, error)
+      || !vtree_kernel_measure (fd, &enforced, &found, error))
     return false;
+  *equal = enforced && vtree_digest_equal (&found, &spec.digest);
   /* A file may be enforced by another algorithm than the manifest's. */
-  if (!enforced || found.alg != wanted.alg) {
-    VtreeVerityParams params = { .alg = wanted.alg, .size = size, .merkle_fd = -1 };
-    if (!vtree_verity_compute_fd (&params, fd, &found, error))
-      return false;
-  }
-  *equal = vtree_digest_equal (&found, &wanted);
-  return true;
+  if (*equal || state->seal || (enforced && found.alg == spec.digest.alg))
+    return true;
+  return hash_contents (fd, &spec, equal, error);
 }
 
 static bool
@@ -172,7 +205,7 @@ bool
 vtree_checkout_finish_directory (VtreeCheckoutState *state, int fd,
                                  const VtreeInode *inode, GError **error)
 {
-  if (!state->options->update)
+  if (state->fresh)
     return vtree_checkout_set_attributes (state, fd, inode, error);
   struct stat st;
   if (fstat (fd, &st) != 0)

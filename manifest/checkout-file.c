@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the making of single files from verified contents, the order in which they get
- * their attributes, and the comparison of an update. Knows one directory descriptor and
- * one name, and never a path.
+ * Owns the making of single files, the order in which they get their attributes, and
+ * the count of what they can't have. Knows one directory descriptor and one name, and
+ * never a path; contents are checkout-contents.c's.
  */
 #include "manifest/checkout-file.h"
 
-#include "core/verity.h"
 #include "manifest/device.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-/* Read and written at a time. */
-#define CHUNK_SIZE (UINT64_C (1) << 20)
-
-#define SHORT_OBJECT "its object is too short"
 
 static bool
 is_privileged_name (VtreeSpan name)
@@ -50,10 +42,12 @@ vtree_checkout_xattrs (VtreeCheckoutState *state, const VtreeInode *inode,
                        GError **error)
 {
   GArray *xattrs = vtree_view_xattrs (state->view, inode, error);
-  if (xattrs == NULL || state->options->keep_owner)
+  bool all = state->options->keep_owner && state->ability.modes;
+  if (xattrs == NULL || all)
     return xattrs;
   for (guint i = 0; i < xattrs->len;) {
-    if (is_privileged_name (g_array_index (xattrs, VtreeXattr, i).name))
+    if (!state->ability.modes
+        || is_privileged_name (g_array_index (xattrs, VtreeXattr, i).name))
       g_array_remove_index (xattrs, i);
     else
       i++;
@@ -61,18 +55,64 @@ vtree_checkout_xattrs (VtreeCheckoutState *state, const VtreeInode *inode,
   return xattrs;
 }
 
-/* Counts an inode that was made, and what of it could not be. */
-static bool
-count (VtreeCheckoutState *state, const VtreeInode *inode, GError **error)
+bool
+vtree_checkout_leaves_out (const VtreeCheckoutState *state, const VtreeInode *inode)
+{
+  if (!state->options->omit_unsupported || S_ISDIR (inode->mode)
+      || S_ISREG (inode->mode))
+    return false;
+  return S_ISLNK (inode->mode) ? !state->ability.symlinks : !state->ability.specials;
+}
+
+bool
+vtree_checkout_is_shared (const VtreeCheckoutState *state, const VtreeInode *inode)
+{
+  return inode->nlink > 1 && state->ability.links;
+}
+
+static void
+count_made (VtreeCheckoutState *state, const VtreeInode *inode)
 {
   atomic_fetch_add (&state->files, 1);
   atomic_fetch_add (&state->bytes, S_ISREG (inode->mode) ? inode->size : 0);
+}
+
+/* What the file of ST has not got, because it is not the user's to give. */
+static void
+count_denied (VtreeCheckoutState *state, const VtreeInode *inode)
+{
   if (state->options->keep_owner)
-    return true;
+    return;
   if (inode->uid != state->euid || inode->gid != getegid ())
     atomic_fetch_add (&state->owners, 1);
   if (vtree_checkout_permissions (state, inode) != (inode->mode & 07777))
     atomic_fetch_add (&state->set_ids, 1);
+}
+
+/* What it has not got, because the filesystem has no such thing. */
+static void
+count_unsupported (VtreeCheckoutState *state, const struct stat *st,
+                   const VtreeInode *inode)
+{
+  if (inode->uid != st->st_uid || inode->gid != st->st_gid)
+    atomic_fetch_add (&state->owners, 1);
+  if ((st->st_mode & 07777) != (inode->mode & 07777))
+    atomic_fetch_add (&state->modes, 1);
+  if (st->st_mode & ~inode->mode & (S_IRWXG | S_IRWXO))
+    atomic_fetch_add (&state->exposed, 1);
+}
+
+/* Counts what the file of ST, which has its attributes, has not got of INODE's. */
+static bool
+count_left (VtreeCheckoutState *state, const struct stat *st, const VtreeInode *inode,
+            GError **error)
+{
+  if (state->ability.modes)
+    count_denied (state, inode);
+  else
+    count_unsupported (state, st, inode);
+  if (st->st_mtim.tv_sec != inode->mtime || st->st_mtim.tv_nsec != (long) inode->nsec)
+    atomic_fetch_add (&state->times, 1);
   if (inode->xattrs == 0)
     return true;
   g_autoptr (GArray) all = vtree_view_xattrs (state->view, inode, error);
@@ -108,30 +148,42 @@ get_times (const VtreeInode *inode, struct timespec times[2])
 
 /* Owner first, since a change of it takes set-id bits and capabilities away; the mode
  * after the ACL, which changes it, and after the xattrs of a file that it makes
- * read-only; the times last. */
-bool
-vtree_checkout_set_attributes (VtreeCheckoutState *state, int fd,
-                               const VtreeInode *inode, GError **error)
+ * read-only. */
+static bool
+set_rights (VtreeCheckoutState *state, int fd, const VtreeInode *inode, GError **error)
 {
+  if (!state->ability.modes)
+    return true;
   if (state->options->keep_owner && fchown (fd, inode->uid, inode->gid) != 0)
     return vtree_error_set_errno (error, errno, "set its owner %u:%u", inode->uid,
                                   inode->gid);
   if (!set_xattrs (state, fd, inode, error))
     return false;
-  if (fchmod (fd, vtree_checkout_permissions (state, inode)) != 0)
-    return vtree_error_set_errno (error, errno, "set its mode");
+  return fchmod (fd, vtree_checkout_permissions (state, inode)) == 0
+         || vtree_error_set_errno (error, errno, "set its mode");
+}
+
+bool
+vtree_checkout_set_attributes (VtreeCheckoutState *state, int fd,
+                               const VtreeInode *inode, GError **error)
+{
+  if (!set_rights (state, fd, inode, error))
+    return false;
   struct timespec times[2];
   get_times (inode, times);
-  if (futimens (fd, times) != 0)
+  struct stat st;
+  if (futimens (fd, times) != 0 || fstat (fd, &st) != 0)
     return vtree_error_set_errno (error, errno, "set its time");
-  return true;
+  return S_ISDIR (inode->mode) || count_left (state, &st, inode, error);
 }
 
 /* The same for what can't be opened. */
 static bool
-set_unopened_attributes (VtreeCheckoutState *state, VtreePlace place,
-                         const VtreeInode *inode, GError **error)
+set_unopened_rights (VtreeCheckoutState *state, VtreePlace place,
+                     const VtreeInode *inode, GError **error)
 {
+  if (!state->ability.modes)
+    return true;
   if (state->options->keep_owner
       && fchownat (place.dirfd, place.name, inode->uid, inode->gid, AT_SYMLINK_NOFOLLOW)
            != 0)
@@ -145,111 +197,38 @@ set_unopened_attributes (VtreeCheckoutState *state, VtreePlace place,
     if (!set_xattrs (state, fd, inode, error))
       return false;
   }
-  if (!S_ISLNK (inode->mode)
-      && fchmodat (place.dirfd, place.name, vtree_checkout_permissions (state, inode),
-                   AT_SYMLINK_NOFOLLOW)
-           != 0)
-    return vtree_error_set_errno (error, errno, "set its mode");
+  return S_ISLNK (inode->mode)
+         || fchmodat (place.dirfd, place.name,
+                      vtree_checkout_permissions (state, inode), AT_SYMLINK_NOFOLLOW)
+              == 0
+         || vtree_error_set_errno (error, errno, "set its mode");
+}
+
+static bool
+set_unopened_attributes (VtreeCheckoutState *state, VtreePlace place,
+                         const VtreeInode *inode, GError **error)
+{
+  if (!set_unopened_rights (state, place, inode, error))
+    return false;
   struct timespec times[2];
   get_times (inode, times);
-  if (utimensat (place.dirfd, place.name, times, AT_SYMLINK_NOFOLLOW) != 0)
+  struct stat st;
+  if (utimensat (place.dirfd, place.name, times, AT_SYMLINK_NOFOLLOW) != 0
+      || fstatat (place.dirfd, place.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     return vtree_error_set_errno (error, errno, "set its time");
-  return true;
+  return count_left (state, &st, inode, error);
 }
 
-/* Writes SIZE bytes of DATA to OFFSET of FD but for whole blocks of zeros. */
-static bool
-write_sparse (int fd, const uint8_t *data, size_t size, uint64_t offset, GError **error)
-{
-  size_t start = 0;
-  size_t at = 0;
-  while (at < size) {
-    size_t block = MIN (VTREE_BLOCK_SIZE, size - at);
-    bool zero = vtree_span_is_zero ((VtreeSpan){ data + at, block });
-    if (zero && at > start
-        && !vtree_fd_pwrite (fd, data + start, at - start, offset + start, error))
-      return false;
-    at += block;
-    if (zero)
-      start = at;
-  }
-  return start == size
-         || vtree_fd_pwrite (fd, data + start, size - start, offset + start, error);
-}
-
-static bool
-copy_contents (VtreeObject *object, int fd, uint64_t size, GError **error)
-{
-  if (ftruncate (fd, (off_t) size) != 0)
-    return vtree_error_set_errno (error, errno,
-                                  "make it %" G_GUINT64_FORMAT " bytes long", size);
-  g_autofree uint8_t *buffer = g_malloc ((size_t) MIN (size, CHUNK_SIZE));
-  for (uint64_t offset = 0; offset < size;) {
-    size_t want = (size_t) MIN (size - offset, CHUNK_SIZE);
-    size_t got;
-    if (!vtree_object_read (object, buffer, want, offset, &got, error))
-      return false;
-    if (got != want)
-      return vtree_error_set (error, VTREE_ERROR_CORRUPT, SHORT_OBJECT);
-    if (!write_sparse (fd, buffer, want, offset, error))
-      return false;
-    offset += want;
-  }
-  return true;
-}
-
-/* Reads all of it, for the sake of the verification. */
-static bool
-verify_contents (VtreeObject *object, uint64_t size, GError **error)
-{
-  g_autofree uint8_t *buffer = g_malloc ((size_t) MIN (size, CHUNK_SIZE));
-  size_t got = 1;
-  for (uint64_t offset = 0; offset < size && got > 0; offset += got) {
-    if (!vtree_object_read (object, buffer, (size_t) MIN (size - offset, CHUNK_SIZE),
-                            offset, &got, error))
-      return false;
-  }
-  return got > 0 || vtree_error_set (error, VTREE_ERROR_CORRUPT, SHORT_OBJECT);
-}
-
-/* Shares the object's blocks, where the kernel answers for them. */
-static bool
-clone_contents (VtreeCheckoutState *state, VtreeObject *object, int fd)
-{
-  if (vtree_object_enforcer (object) != VTREE_ENFORCER_KERNEL
-      || atomic_load (&state->no_clone))
-    return false;
-  if (ioctl (fd, FICLONE, vtree_object_peek_fd (object)) == 0)
-    return true;
-  atomic_store (&state->no_clone, true);
-  return false;
-}
-
-static bool
-write_contents (VtreeCheckoutState *state, int fd, const VtreeInode *inode,
-                GError **error)
-{
-  if (inode->size == 0)
-    return true;
-  VtreeObjectSpec spec = { .policy = VTREE_VERITY_AUTO };
-  if (!vtree_view_object (state->view, inode->object, &spec.digest, &spec.size, error))
-    return false;
-  g_autoptr (VtreeObject) object = vtree_store_open_object (state->store, &spec, error);
-  if (object == NULL)
-    return false;
-  /* The kernel checks what is read through the object, not what is cloned from it. */
-  return clone_contents (state, object, fd)
-           ? verify_contents (object, spec.size, error)
-           : copy_contents (object, fd, spec.size, error);
-}
-
+/* What is sealed gets its attributes afterwards: enabling needs write permission. */
 static bool
 fill_descriptor (VtreeCheckoutState *state, int fd, const VtreeInode *inode,
                  GError **error)
 {
-  return write_contents (state, fd, inode, error)
-         && vtree_checkout_set_attributes (state, fd, inode, error)
-         && count (state, inode, error);
+  if (!vtree_checkout_write_contents (state, fd, inode, error)
+      || (!state->seal && !vtree_checkout_set_attributes (state, fd, inode, error)))
+    return false;
+  count_made (state, inode);
+  return true;
 }
 
 bool
@@ -257,7 +236,7 @@ vtree_checkout_fill (VtreeCheckoutState *state, VtreePlace place,
                      const VtreeInode *inode, GError **error)
 {
   g_auto (VtreeFd) fd
-    = openat (place.dirfd, place.name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    = openat (place.dirfd, place.name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)
     return vtree_error_set_errno (error, errno, "open it");
   return fill_descriptor (state, fd, inode, error);
@@ -267,7 +246,7 @@ vtree_checkout_fill (VtreeCheckoutState *state, VtreePlace place,
 static int
 create (VtreePlace place)
 {
-  int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   int fd = openat (place.dirfd, place.name, flags, 0600);
   return fd >= 0 ? fd : -errno;
 }
@@ -305,18 +284,33 @@ make_special (VtreePlace place, const VtreeInode *inode, GError **error)
   return vtree_error_set_errno (error, errno, "make the special file");
 }
 
+static bool
+make_regular (VtreeCheckoutState *state, VtreePlace place, const VtreeInode *inode,
+              GError **error)
+{
+  bool linked;
+  if (!vtree_checkout_link (state, place, inode, &linked, error))
+    return false;
+  if (linked) {
+    count_made (state, inode);
+    return true;
+  }
+  g_auto (VtreeFd) fd = create (place);
+  if (fd < 0)
+    return vtree_error_set_errno (error, -fd, "create it");
+  return fill_descriptor (state, fd, inode, error);
+}
+
 bool
 vtree_checkout_make (VtreeCheckoutState *state, VtreePlace place,
                      const VtreeInode *inode, GError **error)
 {
-  if (S_ISREG (inode->mode)) {
-    g_auto (VtreeFd) fd = create (place);
-    if (fd < 0)
-      return vtree_error_set_errno (error, -fd, "create it");
-    return fill_descriptor (state, fd, inode, error);
-  }
+  if (S_ISREG (inode->mode))
+    return make_regular (state, place, inode, error);
   bool made = S_ISLNK (inode->mode) ? make_symlink (state, place, inode, error)
                                     : make_special (place, inode, error);
-  return made && set_unopened_attributes (state, place, inode, error)
-         && count (state, inode, error);
+  if (!made || !set_unopened_attributes (state, place, inode, error))
+    return false;
+  count_made (state, inode);
+  return true;
 }

@@ -17,12 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEMPORARY_NAME_MAX 48
-#define ATTEMPTS 100
-
 /* The xattrs that an update compares where it may not set all of them. */
 static const char *const user_patterns[]
   = { "user.*", VTREE_ACL_ACCESS, VTREE_ACL_DEFAULT, NULL };
+
+/* --- a target that does not exist ------------------------------------------------- */
 
 /* A path as the directory that it is in and its name there. */
 typedef struct {
@@ -39,6 +38,7 @@ clear_target (Target *target)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Target, clear_target)
 
+/* Opens it, and removes what killed checkouts left there. */
 static bool
 open_parent (const char *path, Target *target, GError **error)
 {
@@ -53,22 +53,8 @@ open_parent (const char *path, Target *target, GError **error)
   if (target->parent < 0)
     return vtree_error_set_errno (error, errno, "open the directory that it is in");
   target->name = g_steal_pointer (&name);
+  vtree_checkout_staging_clean (target->parent, NULL, NULL);
   return true;
-}
-
-static void
-new_temporary_name (char name[TEMPORARY_NAME_MAX])
-{
-  snprintf (name, TEMPORARY_NAME_MAX, ".vtree-checkout.%08x", g_random_int ());
-}
-
-/* Makes sure that what is beneath FD survives a power cut. */
-static bool
-sync_all (int fd, GError **error)
-{
-  if (syncfs (fd) == 0)
-    return true;
-  return vtree_error_set_errno (error, errno, "sync the filesystem");
 }
 
 /* What is at FROM becomes the target, which must not have come up meanwhile unless
@@ -86,84 +72,68 @@ rename_into_place (VtreePlace from, const Target *target, bool replace, GError *
   return true;
 }
 
-/* Makes an empty directory beside the target, which inherits nothing. Its descriptor,
- * or -1; NAME is empty where none was made. */
-static int
-make_beside (const Target *target, char name[TEMPORARY_NAME_MAX], GError **error)
-{
-  int made = -1;
-  for (int attempt = 0; attempt < ATTEMPTS && made != 0; attempt++) {
-    new_temporary_name (name);
-    made = mkdirat (target->parent, name, 0700);
-    if (made != 0 && errno != EEXIST)
-      break;
-  }
-  if (made != 0) {
-    vtree_error_set_errno (error, errno, "make a directory beside it");
-    name[0] = '\0';
-    return -1;
-  }
-  g_auto (VtreeFd) fd
-    = openat (target->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0)
-    vtree_error_set_errno (error, errno, "open its new directory");
-  if (fd < 0 || !vtree_checkout_forget_parent (fd, error))
-    return -1;
-  return vtree_fd_steal (&fd);
-}
-
-static bool
-write_tree (VtreeCheckoutState *state, int fd, const VtreeInode *top, GError **error)
-{
-  return vtree_checkout_tree (state, fd, top, error) && sync_all (fd, error);
-}
-
 /* A new directory, written beside its place. */
 static bool
 write_new_directory (VtreeCheckoutState *state, const Target *target,
                      const VtreeInode *top, GError **error)
 {
-  char name[TEMPORARY_NAME_MAX];
-  g_auto (VtreeFd) fd = make_beside (target, name, error);
+  char name[VTREE_CHECKOUT_NAME_MAX];
+  g_auto (VtreeFd) fd
+    = vtree_checkout_staging_make (target->parent, NULL, NULL, name, error);
+  if (fd < 0)
+    return false;
   VtreePlace beside = { .dirfd = target->parent, .name = name };
-  bool ok = fd >= 0 && write_tree (state, fd, top, error)
+  state->fresh = true;
+  bool ok = vtree_checkout_tree (state, fd, top, error)
             && rename_into_place (beside, target, false, error);
-  if (!ok && name[0] != '\0')
+  if (!ok)
     vtree_remove (target->parent, name, NULL);
   return ok;
 }
 
+/* --- a directory that exists ------------------------------------------------------ */
+
+/* Removes what is in FD, a filesystem's lost+found aside, or only looks. */
 static bool
-check_empty (int fd, GError **error)
+empty (int fd, bool look, GError **error)
 {
   g_autoptr (VtreeListing) listing = vtree_listing_read (fd, error);
   if (listing == NULL)
     return false;
-  if (vtree_listing_count (listing) > 0)
-    return vtree_error_set (
-      error, VTREE_ERROR_FAILED,
-      "the directory is not empty (--update makes it equal to the "
-      "tree, and removes what the tree has not)");
+  for (size_t i = 0; i < vtree_listing_count (listing); i++) {
+    const char *name = vtree_listing_peek (listing, i)->name;
+    if (vtree_checkout_is_lost_and_found (fd, name))
+      continue;
+    if (look)
+      return vtree_error_set (error, VTREE_ERROR_FAILED,
+                              "the directory is not empty (--update makes it equal to "
+                              "the tree, and removes what the tree has not)");
+    if (!vtree_remove (fd, name, error))
+      return false;
+  }
   return true;
 }
 
-/* A directory that exists: filled if it is empty, else made equal. */
+/* Filled if it is empty, else made equal. */
 static bool
 write_existing_directory (VtreeCheckoutState *state, int fd, const VtreeInode *top,
                           GError **error)
 {
-  if (state->options->update)
-    return write_tree (state, fd, top, error);
   struct stat st;
+  if (!vtree_checkout_lock (fd, error))
+    return false;
+  if (state->options->update)
+    return vtree_checkout_tree (state, fd, top, error);
   if (fstat (fd, &st) != 0)
     return vtree_error_set_errno (error, errno, "look at it");
-  if (!check_empty (fd, error))
+  vtree_checkout_staging_clean (fd, NULL, NULL);
+  if (!empty (fd, true, error))
     return false;
-  if (vtree_checkout_forget_parent (fd, error) && write_tree (state, fd, top, error))
+  if (vtree_checkout_tree (state, fd, top, error))
     return true;
   /* It may have got the mode of the tree's top directory already. */
   fchmod (fd, (st.st_mode & 07777) | S_IRWXU);
-  vtree_remove_contents (fd, NULL);
+  empty (fd, false, NULL);
   fchmod (fd, st.st_mode & 07777);
   return false;
 }
@@ -184,7 +154,48 @@ write_directory (VtreeCheckoutState *state, const char *path, const VtreeInode *
          && write_new_directory (state, &target, top, error);
 }
 
-/* A single file. Its other names are none of the target's business. */
+/* --- a single file ---------------------------------------------------------------- */
+
+/* Its other names are none of the target's business. */
+static bool
+is_kept (VtreeCheckoutState *state, const Target *target, const struct stat *st,
+         const VtreeInode *inode, bool *kept, GError **error)
+{
+  VtreePlace place = { .dirfd = target->parent, .name = target->name };
+  return vtree_checkout_is_linked (state, st, inode, kept, error)
+         && (*kept || vtree_checkout_is_equal (state, place, st, inode, kept, error));
+}
+
+static bool
+make_single (VtreeCheckoutState *state, VtreePlace beside, const VtreeInode *inode,
+             GError **error)
+{
+  return vtree_checkout_make (state, beside, inode, error)
+         && vtree_checkout_sync (beside.dirfd, error)
+         && (!state->seal || !S_ISREG (inode->mode)
+             || vtree_checkout_seal (state, beside, inode, error));
+}
+
+/* OLD is the file that is to be replaced, NULL where there is none. FD: see above. */
+static bool
+write_beside (VtreeCheckoutState *state, int fd, const Target *target,
+              const struct stat *old, const VtreeInode *inode, GError **error)
+{
+  VtreePlace beside = { .dirfd = fd, .name = "file" };
+  bool kept = false;
+  if (!vtree_checkout_prepare (state, fd, error)
+      || !vtree_checkout_admit (state, inode, error)
+      || (old != NULL && !is_kept (state, target, old, inode, &kept, error)))
+    return false;
+  if (kept) {
+    atomic_fetch_add (&state->kept, 1);
+    return true;
+  }
+  return vtree_checkout_leaves_out (state, inode)
+         || (make_single (state, beside, inode, error)
+             && rename_into_place (beside, target, old != NULL, error));
+}
+
 static bool
 write_file (VtreeCheckoutState *state, const char *path, const VtreeInode *inode,
             GError **error)
@@ -199,29 +210,38 @@ write_file (VtreeCheckoutState *state, const char *path, const VtreeInode *inode
                             S_ISDIR (st.st_mode)
                               ? "it is a directory, but a single file is to be written"
                               : "it exists (--update replaces it)");
-  char name[TEMPORARY_NAME_MAX];
-  g_auto (VtreeFd) fd = make_beside (&target, name, error);
-  VtreePlace beside = { .dirfd = fd, .name = "file" };
-  bool ok = fd >= 0 && vtree_checkout_make (state, beside, inode, error)
-            && sync_all (fd, error)
-            && rename_into_place (beside, &target, there, error);
-  if (name[0] != '\0' && !vtree_remove (target.parent, name, ok ? error : NULL))
+  char name[VTREE_CHECKOUT_NAME_MAX];
+  g_auto (VtreeFd) fd
+    = vtree_checkout_staging_make (target.parent, NULL, NULL, name, error);
+  if (fd < 0)
     return false;
-  return ok;
+  bool ok = write_beside (state, fd, &target, there ? &st : NULL, inode, error);
+  return vtree_remove (target.parent, name, ok ? error : NULL) && ok;
 }
+
+/* --- all of it -------------------------------------------------------------------- */
 
 static void
 fill_report (VtreeCheckoutState *state, VtreeCheckoutReport *report)
 {
   if (report == NULL)
     return;
-  *report = (VtreeCheckoutReport){ .files = atomic_load (&state->files),
-                                   .bytes = atomic_load (&state->bytes),
-                                   .kept = atomic_load (&state->kept),
-                                   .removed = atomic_load (&state->removed),
-                                   .owners = atomic_load (&state->owners),
-                                   .set_ids = atomic_load (&state->set_ids),
-                                   .xattrs = atomic_load (&state->xattrs) };
+  *report = (VtreeCheckoutReport){ .sealing = state->seal };
+  report->files = atomic_load (&state->files);
+  report->bytes = atomic_load (&state->bytes);
+  report->cloned = atomic_load (&state->cloned);
+  report->linked = atomic_load (&state->linked);
+  report->sealed = atomic_load (&state->sealed);
+  report->kept = atomic_load (&state->kept);
+  report->removed = atomic_load (&state->removed);
+  report->owners = atomic_load (&state->owners);
+  report->set_ids = atomic_load (&state->set_ids);
+  report->modes = atomic_load (&state->modes);
+  report->times = atomic_load (&state->times);
+  report->exposed = atomic_load (&state->exposed);
+  report->xattrs = atomic_load (&state->xattrs);
+  report->copies = atomic_load (&state->copies);
+  report->omitted = atomic_load (&state->omitted);
 }
 
 bool
@@ -239,9 +259,13 @@ vtree_checkout (VtreeView *view, const VtreeStore *store, const char *target,
                                .store = store,
                                .options = options,
                                .filter = filter,
+                               .clock_fd = -1,
                                .euid = geteuid () };
+  g_mutex_init (&state.clock);
   bool ok = S_ISDIR (top.mode) ? write_directory (&state, target, &top, error)
                                : write_file (&state, target, &top, error);
+  g_mutex_clear (&state.clock);
+  vtree_fd_close (state.clock_fd);
   if (!ok) {
     g_autofree char *shown = vtree_error_escape (target, -1);
     g_prefix_error (error, "check out to %s: ", shown);
