@@ -3,9 +3,11 @@
 #include "manifest/checkout.h"
 #include "cli/argument.h"
 #include "cli/progress.h"
+#include "cli/signing.h"
 #include "cli/tree.h"
 
 typedef struct {
+  VtreeObjectWords object;
   char *verity;
   char *threads;
   gboolean update;
@@ -16,6 +18,7 @@ typedef struct {
 static void
 checkout_words_clear (CheckoutWords *words)
 {
+  vtree_object_words_clear (&words->object);
   g_clear_pointer (&words->verity, g_free);
   g_clear_pointer (&words->threads, g_free);
 }
@@ -159,31 +162,45 @@ apply_words (const CheckoutWords *words, VtreeCheckoutOptions *options, GError *
   return true;
 }
 
+static GArray *
+checkout_entries (CheckoutWords *words)
+{
+  GArray *entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry own[] = {
+    { "update", 0, 0, G_OPTION_ARG_NONE, &words->update,
+      "Make an existing DIR equal, writing only what differs", NULL },
+    { "verity", 0, 0, G_OPTION_ARG_FILENAME, &words->verity,
+      "Enable fs-verity: auto (default: where DIR's filesystem can), require or off",
+      "WORD" },
+    { "hardlink", 'H', 0, G_OPTION_ARG_NONE, &words->hard_links,
+      "Link to the repository's sealed objects where that is safe", NULL },
+    { "omit-unsupported", 0, 0, G_OPTION_ARG_NONE, &words->omit_unsupported,
+      "Leave out symbolic links and special files where there are none", NULL },
+    { "threads", 0, 0, G_OPTION_ARG_FILENAME, &words->threads,
+      "So many workers (default: one a processor)", "N" }
+  };
+
+  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+  vtree_object_words_add (&words->object, entries);
+  return entries;
+}
+
 bool
 vtree_verb_checkout (VtreeCli *cli, GError **error)
 {
   g_auto (CheckoutWords) words = { .verity = NULL };
-  const GOptionEntry entries[] = {
-    { "update", 0, 0, G_OPTION_ARG_NONE, &words.update,
-      "Make an existing DIR equal, writing only what differs", NULL },
-    { "verity", 0, 0, G_OPTION_ARG_FILENAME, &words.verity,
-      "Enable fs-verity: auto (default: where DIR's filesystem can), require or off",
-      "WORD" },
-    { "hardlink", 'H', 0, G_OPTION_ARG_NONE, &words.hard_links,
-      "Link to the repository's sealed objects where that is safe", NULL },
-    { "omit-unsupported", 0, 0, G_OPTION_ARG_NONE, &words.omit_unsupported,
-      "Leave out symbolic links and special files where there are none", NULL },
-    { "threads", 0, 0, G_OPTION_ARG_FILENAME, &words.threads,
-      "So many workers (default: one a processor)", "N" },
-    { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL }
-  };
+  g_autoptr (GArray) entries = checkout_entries (&words);
+  g_autoptr (VtreeObjectSigner) signer = NULL;
   const VtreeTreeMode mode = { .with_path = true };
   g_auto (VtreeTree) tree = { .paths = NULL };
   VtreeCheckoutOptions options = { .path = NULL };
 
-  if (!vtree_cli_parse (cli, entries, error) || !apply_words (&words, &options, error)
+  if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
+      || !apply_words (&words, &options, error)
+      || !vtree_object_words_load (&words.object, &signer, error)
       || !vtree_tree_open (cli, cli->args[0], &mode, &tree, error))
     return false;
+  options.signer = signer;
   options.path = tree.spec.path;
   options.keep_owner = vtree_paths_is_root (tree.paths);
   return write_out (cli, &tree, &options, error);

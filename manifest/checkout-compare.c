@@ -5,6 +5,7 @@
  */
 #include "manifest/checkout-file.h"
 
+#include "core/seal.h"
 #include "core/verity.h"
 #include "manifest/device.h"
 #include "manifest/format.h"
@@ -96,6 +97,17 @@ hash_contents (int fd, const VtreeObjectSpec *spec, bool *equal, GError **error)
   return true;
 }
 
+/* Where files are to be signed, one that is not is not equal. */
+static bool
+check_signature (const VtreeCheckoutState *state, int fd, bool *equal, GError **error)
+{
+  bool lacks = false;
+  if (state->options->signer != NULL && !vtree_seal_lacks_signature (fd, &lacks, error))
+    return false;
+  *equal = !lacks;
+  return true;
+}
+
 /* What is right but not sealed, and shall be, is not equal: it is written anew rather
  * than sealed where it is, as somebody may be writing to it, and as it would change for
  * who has it open. */
@@ -110,8 +122,10 @@ compare_contents (VtreeCheckoutState *state, int fd, const VtreeInode *inode,
       || !vtree_kernel_measure (fd, &enforced, &found, error))
     return false;
   *equal = enforced && vtree_digest_equal (&found, &spec.digest);
+  if (*equal)
+    return check_signature (state, fd, equal, error);
   /* A file may be enforced by another algorithm than the manifest's. */
-  if (*equal || state->seal || (enforced && found.alg == spec.digest.alg))
+  if (state->seal || (enforced && found.alg == spec.digest.alg))
     return true;
   return hash_contents (fd, &spec, equal, error);
 }

@@ -5,6 +5,7 @@
  */
 #include "manifest/checkout-file.h"
 
+#include "core/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -142,7 +143,8 @@ suits_object (const VtreeCheckoutState *state, const struct stat *st,
   return owner && (st->st_mode & 07777) == 0444;
 }
 
-/* The object, enforced by the kernel; NULL in *OBJECT where it is not. */
+/* The object, enforced by the kernel, and signed where files are to be; NULL in *OBJECT
+ * where it is not. */
 static bool
 open_enforced (VtreeCheckoutState *state, const VtreeInode *inode, VtreeObject **object,
                GError **error)
@@ -151,8 +153,14 @@ open_enforced (VtreeCheckoutState *state, const VtreeInode *inode, VtreeObject *
   VtreeObjectSpec spec = { .policy = VTREE_VERITY_REQUIRE };
   if (!vtree_checkout_object (state, inode, &spec, error))
     return false;
-  *object = vtree_store_open_object (state->store, &spec, &failure);
-  if (*object != NULL
+  g_autoptr (VtreeObject) found
+    = vtree_store_open_object (state->store, &spec, &failure);
+  bool lacks = false;
+  if (found != NULL && state->options->signer != NULL
+      && !vtree_seal_lacks_signature (vtree_object_peek_fd (found), &lacks, error))
+    return false;
+  *object = lacks ? NULL : g_steal_pointer (&found);
+  if (failure == NULL
       || g_error_matches (failure, VTREE_ERROR, VTREE_ERROR_UNSUPPORTED))
     return true;
   g_propagate_error (error, g_steal_pointer (&failure));

@@ -5,6 +5,7 @@
  */
 #include "manifest/checkout-file.h"
 
+#include "core/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,18 +14,20 @@ static bool
 decide (VtreeCheckoutState *state, VtreeDigestAlg alg, GError **error)
 {
   VtreeVerityPolicy policy = state->options->verity;
+  const VtreeObjectSigner *signer = state->options->signer;
   state->seal = false;
   if (policy == VTREE_VERITY_OFF)
-    return true;
-  if (!vtree_kernel_probe (state->staging, alg, &state->seal, error))
+    return signer == NULL
+           || vtree_error_set (error, VTREE_ERROR_INVALID,
+                               "files are to be signed, and verity=off");
+  if (!vtree_seal_probe (state->staging, alg, signer, &state->seal, error))
     return false;
-  if (state->seal || policy != VTREE_VERITY_REQUIRE)
+  if (state->seal || (policy != VTREE_VERITY_REQUIRE && signer == NULL))
     return true;
-  g_autofree char *name = vtree_filesystem_name (state->staging);
-  return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                          "verity=require, but this filesystem (%s) or kernel has no "
-                          "fs-verity with blocks of 4096 bytes and %s",
-                          name, vtree_digest_alg_name (alg));
+  g_autofree char *why = vtree_seal_why_not (state->staging, alg);
+  return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED, "%s, but %s",
+                          signer != NULL ? "files are to be signed" : "verity=require",
+                          why);
 }
 
 /* A file without a name, for what the filesystem makes of times. */
@@ -53,39 +56,38 @@ vtree_checkout_prepare (VtreeCheckoutState *state, int staging, GError **error)
 }
 
 static bool
-check_measured (const VtreeObjectSpec *spec, bool enforced, const VtreeDigest *found,
-                GError **error)
+prefix_object (const VtreeDigest *digest, GError **error)
 {
   char text[VTREE_DIGEST_TEXT_MAX];
-  char found_text[VTREE_DIGEST_TEXT_MAX];
-  if (!enforced)
-    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                            "verity was enabled, but the kernel does not enforce it");
-  return vtree_digest_equal (found, &spec->digest)
-         || vtree_error_set (error, VTREE_ERROR_CORRUPT,
-                             "object %s: the kernel measured %s",
-                             vtree_digest_format (&spec->digest, text),
-                             vtree_digest_format (found, found_text));
+  g_prefix_error (error, "object %s: ", vtree_digest_format (digest, text));
+  return false;
 }
 
-/* Leaves alone what is sealed already: a hard link to the store's object. */
+/* Leaves alone what is sealed already: a hard link to the store's object, which was
+ * measured when it was made. */
+static bool
+is_linked (const VtreeCheckoutState *state, int fd, bool *linked, GError **error)
+{
+  VtreeDigest found;
+  *linked = false;
+  return !state->options->hard_links
+         || vtree_kernel_measure (fd, linked, &found, error);
+}
+
 static bool
 seal_descriptor (VtreeCheckoutState *state, int fd, const VtreeInode *inode,
                  GError **error)
 {
   VtreeObjectSpec spec = { .size = 0 };
-  bool enforced = false;
-  VtreeDigest found = { 0 };
+  bool linked;
   if (!vtree_checkout_object (state, inode, &spec, error)
-      || (state->options->hard_links
-          && !vtree_kernel_measure (fd, &enforced, &found, error)))
+      || !is_linked (state, fd, &linked, error))
     return false;
-  if (enforced)
-    return check_measured (&spec, enforced, &found, error);
-  if (!vtree_kernel_enable (fd, spec.digest.alg, error)
-      || !vtree_kernel_measure (fd, &enforced, &found, error)
-      || !check_measured (&spec, enforced, &found, error)
-      || !vtree_checkout_set_attributes (state, fd, inode, error))
+  if (linked)
+    return true;
+  if (!vtree_seal_file (fd, &spec.digest, state->options->signer, error))
+    return prefix_object (&spec.digest, error);
+  if (!vtree_checkout_set_attributes (state, fd, inode, error))
     return false;
   atomic_fetch_add (&state->sealed, 1);
   return true;

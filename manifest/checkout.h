@@ -29,6 +29,7 @@
  */
 #pragma once
 
+#include "core/object-signer.h"
 #include "core/policy.h"
 #include "core/store.h"
 #include "manifest/view.h"
@@ -56,7 +57,10 @@ typedef struct {
   bool omit_unsupported;    /* leave out symlinks and special files where there are
                                none */
   VtreeVerityPolicy verity; /* auto: where the target's filesystem can */
-  unsigned threads;         /* 0: one a processor */
+  const VtreeObjectSigner *signer; /* signs what is sealed, borrowed; NULL: nobody. Then
+                                      auto is as good as require, and what is sealed
+                                      without a signature is replaced */
+  unsigned threads;                /* 0: one a processor */
   void (*progress) (void *context, uint64_t files, uint64_t bytes); /* may be NULL */
   void *progress_context;
   VtreeCheckoutReport *report; /* may be NULL; filled in on success */
