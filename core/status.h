@@ -24,6 +24,11 @@
 #define VTREE_STATUS_UNSIGNED (1u << 6)        /* pinned by digest, no signature */
 #define VTREE_STATUS_SIMULATED (1u << 7)       /* a test build: see kernel.h */
 
+/* status.object_state */
+#define VTREE_STATUS_OBJECT_NOT_OPENED 0u
+#define VTREE_STATUS_OBJECT_VERIFIED 1u
+#define VTREE_STATUS_OBJECT_FAILED 2u
+
 struct vtree_status {
   uint32_t struct_version; /* VTREE_STATUS_VERSION */
   uint32_t struct_size;    /* sizeof (struct vtree_status) of the daemon */
@@ -59,7 +64,7 @@ struct vtree_status {
   char source[VTREE_STATUS_SOURCE_MAX];
   char object[VTREE_STATUS_DIGEST_MAX]; /* of the file that was asked; "" if none */
   uint32_t object_enforcer;             /* VtreeEnforcer, once it was opened */
-  uint32_t object_state;                /* 0 not opened yet, 1 verified, 2 failed */
+  uint32_t object_state;
 };
 
 #define VTREE_IOC_STATUS _IOR ('V', 0x76, struct vtree_status)

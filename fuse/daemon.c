@@ -5,6 +5,7 @@
  */
 #include "fuse/daemon.h"
 
+#include "fuse/backing.h"
 #include "fuse/channel.h"
 #include "fuse/keeper.h"
 #include "fuse/privilege.h"
@@ -34,12 +35,6 @@ report_take (Report *report, const char *text)
   ssize_t written = write (report->fd, text, MIN (strlen (text), REPORT_MAX));
   (void) written;
   vtree_fd_replace_take (&report->fd, -1);
-}
-
-static void
-report_ready (void *context)
-{
-  report_take (context, "\n");
 }
 
 static VtreeFsIdentity
@@ -72,15 +67,60 @@ log_notes (const VtreeDaemonOptions *options)
                      (const char *) options->notes->pdata[i]);
 }
 
-static bool
-confine (const VtreeDaemonOptions *options, GError **error)
+/* Registering files for passthrough needs CAP_SYS_ADMIN; nothing else does. */
+static VtreeKeep
+kept_privileges (const VtreeDaemonOptions *options, bool passthrough)
 {
-  VtreeKeep keep = vtree_origin_needs_privilege (options->origin) ? VTREE_KEEP_READ
-                                                                  : VTREE_KEEP_NOTHING;
+  VtreeKeep keep = VTREE_KEEP_NOTHING;
+  if (vtree_origin_needs_privilege (options->origin))
+    keep |= VTREE_KEEP_READ;
+  if (passthrough)
+    keep |= VTREE_KEEP_MOUNT;
+  return keep;
+}
+
+static bool
+confine (const VtreeDaemonOptions *options, bool passthrough, GError **error)
+{
   setsid ();
   umask (077);
-  return vtree_privilege_drop (keep, error) && vtree_privilege_no_new (error)
-         && vtree_privilege_detach (error);
+  return vtree_privilege_drop (kept_privileges (options, passthrough), error)
+         && vtree_privilege_no_new (error) && vtree_privilege_detach (error);
+}
+
+/* What is told when the connection stands. */
+typedef struct {
+  const VtreeDaemonOptions *options;
+  VtreePassthrough *passthrough; /* NULL: not asked for */
+  Report *report;
+} Standing;
+
+static bool
+settle (void *context, GError **error)
+{
+  const Standing *standing = context;
+  VtreePassthrough *passthrough = standing->passthrough;
+  /* Now it is known what the kernel and libfuse can do. */
+  if (passthrough != NULL && !vtree_passthrough_is_on (passthrough)
+      && !vtree_privilege_drop (kept_privileges (standing->options, false), error))
+    return false;
+  report_take (standing->report, "\n");
+  return true;
+}
+
+/* NULL where it is not asked for. */
+static VtreePassthrough *
+make_passthrough (const VtreeDaemonOptions *options, VtreeFs *fs)
+{
+  static const VtreeBackingCalls calls
+    = { vtree_backing_register, vtree_backing_forget };
+  if (options->options->io != VTREE_IO_PASSTHROUGH)
+    return NULL;
+  VtreePassthrough *passthrough
+    = vtree_passthrough_new (&calls, options->device, fs, options->log);
+  if (!vtree_privilege_has (VTREE_KEEP_MOUNT))
+    vtree_passthrough_give_up (passthrough, "the daemon has no CAP_SYS_ADMIN");
+  return passthrough;
 }
 
 static bool
@@ -91,13 +131,18 @@ serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
   VtreeFsOptions fs_options = options->fs;
   VtreeFsIdentity identity = identify (options, key);
   fs_options.descriptors = vtree_cache_capacity (vtree_privilege_raise_files ());
-  if (!confine (options, error))
+  bool wants_passthrough = options->options->io == VTREE_IO_PASSTHROUGH;
+  if (!confine (options, wants_passthrough, error))
     return false;
   g_autoptr (VtreeFs) fs = vtree_fs_new (options->origin->view, options->origin->store,
                                          options->log, &identity, &fs_options);
-  VtreeSessionOptions session = {
-    .fs = fs, .device = options->device, .ready = report_ready, .ready_context = report
-  };
+  g_autoptr (VtreePassthrough) passthrough = make_passthrough (options, fs);
+  Standing standing = { options, passthrough, report };
+  VtreeSessionOptions session = { .fs = fs,
+                                  .passthrough = passthrough,
+                                  .device = options->device,
+                                  .ready = settle,
+                                  .ready_context = &standing };
   return vtree_session_run_take (&session, unmounted, error);
 }
 

@@ -55,29 +55,33 @@ get_regular (VtreeFs *fs, uint64_t node, VtreeInode *inode)
 static bool
 measure_object (VtreeObject *object, void *context, GError **error)
 {
-  VtreeEnforcer *enforcer = context;
-  *enforcer = vtree_object_enforcer (object);
-  return vtree_object_measure (object, error);
+  VtreeObject **measured = context;
+  if (!vtree_object_measure (object, error))
+    return false;
+  *measured = vtree_object_ref (object);
+  return true;
 }
 
 int
-vtree_fs_enforcer (VtreeFs *fs, const VtreeInode *inode, VtreeEnforcer *enforcer)
+vtree_fs_object (VtreeFs *fs, const VtreeInode *inode, VtreeObject **object)
 {
   g_autoptr (GError) error = NULL;
-  if (use_object (fs, inode, measure_object, enforcer, &error))
+  if (use_object (fs, inode, measure_object, object, &error))
     return 0;
   return vtree_fs_fail (fs, inode->index, inode->object, error);
 }
 
 int
-vtree_fs_open (VtreeFs *fs, uint64_t node)
+vtree_fs_open (VtreeFs *fs, uint64_t node, VtreeObject **object)
 {
   VtreeInode inode;
-  VtreeEnforcer enforcer;
+  g_autoptr (VtreeObject) opened = NULL;
   int result = get_regular (fs, node, &inode);
-  if (result != 0 || inode.object == VTREE_VIEW_NO_OBJECT)
-    return result;
-  return vtree_fs_enforcer (fs, &inode, &enforcer);
+  if (result == 0 && inode.object != VTREE_VIEW_NO_OBJECT)
+    result = vtree_fs_object (fs, &inode, &opened);
+  if (result == 0 && object != NULL)
+    *object = g_steal_pointer (&opened);
+  return result;
 }
 
 /* What one READ wants: bytes that the file has. */

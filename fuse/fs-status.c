@@ -9,13 +9,6 @@
 
 #include <unistd.h>
 
-/* object_state in struct vtree_status. */
-enum {
-  STATE_NOT_OPENED = 0,
-  STATE_VERIFIED = 1,
-  STATE_FAILED = 2
-};
-
 static uint64_t
 load (atomic_uint_fast64_t *counter)
 {
@@ -39,6 +32,7 @@ fill_requests (VtreeFs *fs, struct vtree_status *status)
   status->requests_getxattr = counts[VTREE_REQUEST_GETXATTR];
   status->requests_listxattr = counts[VTREE_REQUEST_LISTXATTR];
   status->requests_readlink = counts[VTREE_REQUEST_READLINK];
+  status->requests_release = counts[VTREE_REQUEST_RELEASE];
 }
 
 static void
@@ -80,9 +74,9 @@ fill_file (VtreeFs *fs, const VtreeInode *inode, struct vtree_status *status)
   g_autoptr (VtreeObject) object = vtree_cache_peek (fs->cache, inode->object);
   if (object != NULL) {
     status->object_enforcer = vtree_object_enforcer (object);
-    status->object_state = STATE_VERIFIED;
+    status->object_state = VTREE_STATUS_OBJECT_VERIFIED;
   } else if (has_failed (fs, inode->object)) {
-    status->object_state = STATE_FAILED;
+    status->object_state = VTREE_STATUS_OBJECT_FAILED;
   }
 }
 

@@ -54,12 +54,15 @@ magic_verity (VtreeFs *fs, const VtreeInode *inode, int *result)
 {
   static const char *const names[] = { "off", "kernel", "daemon" };
   VtreeEnforcer enforcer = VTREE_ENFORCER_DAEMON;
+  g_autoptr (VtreeObject) object = NULL;
   if ((fs->status.flags & VTREE_STATUS_MANIFEST_KERNEL) != 0)
     enforcer = VTREE_ENFORCER_KERNEL;
   if (fs->options.verity == VTREE_VERITY_OFF)
     enforcer = VTREE_ENFORCER_NONE;
   if (S_ISREG (inode->mode) && inode->object != VTREE_VIEW_NO_OBJECT)
-    *result = vtree_fs_enforcer (fs, inode, &enforcer);
+    *result = vtree_fs_object (fs, inode, &object);
+  if (object != NULL)
+    enforcer = vtree_object_enforcer (object);
   return *result == 0 ? g_strdup (names[enforcer]) : NULL;
 }
 

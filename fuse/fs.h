@@ -66,6 +66,7 @@ typedef enum {
   VTREE_REQUEST_GETXATTR,
   VTREE_REQUEST_LISTXATTR,
   VTREE_REQUEST_READLINK,
+  VTREE_REQUEST_RELEASE,
   VTREE_REQUEST_OTHER,
   VTREE_REQUEST_KINDS
 } VtreeRequestKind;
@@ -100,8 +101,9 @@ typedef bool (*VtreeFsEmit) (void *context, const VtreeDirent *entry);
 int vtree_fs_readdir (VtreeFs *fs, uint64_t node, uint64_t cookie, VtreeFsEmit emit,
                       void *context);
 
-/* open=checked: the object is there and measured. -EISDIR. */
-int vtree_fs_open (VtreeFs *fs, uint64_t node);
+/* open=checked: the object is there and measured. *OBJECT (unless OBJECT is NULL) is a
+ * new reference to it; NULL where the file is empty. -EISDIR. */
+int vtree_fs_open (VtreeFs *fs, uint64_t node, VtreeObject **object);
 
 /* Verified bytes into DATA, private memory of the caller; the number of bytes, which is
  * short only at the end of the file. -EISDIR, -EINVAL. */

@@ -174,7 +174,8 @@ fs_options (const VtreeMountOptions *options)
   bool is_user = geteuid () != 0;
   return (VtreeFsOptions){
     .verity = options->verity,
-    .open_checked = options->open == VTREE_OPEN_CHECKED,
+    .open_checked
+    = options->open == VTREE_OPEN_CHECKED || options->io == VTREE_IO_PASSTHROUGH,
     .magic = options->xattr == VTREE_XATTR_MAGIC,
     .has_uid = options->has_uid || is_user,
     .has_gid = options->has_gid || is_user,

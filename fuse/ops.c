@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The callback table: each callback counts its request, asks fs and has reply.c answer.
- * No state of any open file or inode; no FLUSH, FORGET or RELEASE, since there is
- * nothing to do for them.
+ * No state of any inode, nor of an open file but passthrough.c's; no FLUSH or FORGET,
+ * since there is nothing to do for them.
  */
 #include "fuse/ops.h"
 
+#include "fuse/backing.h"
 #include "fuse/reply.h"
 
 #include <errno.h>
@@ -42,7 +43,11 @@ op_init (void *userdata, struct fuse_conn_info *conn)
   conn->max_background = BACKGROUND_MAX;
   conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
   ops->no_opendir = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
-  ops->ready (ops->ready_context);
+  if (ops->passthrough == NULL)
+    return;
+  const char *lacking = vtree_backing_negotiate (conn);
+  if (lacking != NULL)
+    vtree_passthrough_give_up (ops->passthrough, lacking);
 }
 
 static void
@@ -85,16 +90,44 @@ op_readlink (fuse_req_t req, fuse_ino_t node)
 }
 
 static void
+open_passthrough (VtreeOps *ops, fuse_req_t req, fuse_ino_t node,
+                  struct fuse_file_info *fi)
+{
+  int32_t backing = 0;
+  int result = vtree_passthrough_open (ops->passthrough, node, &backing);
+  if (result != 0)
+    vtree_reply_result (req, result);
+  else if (!vtree_reply_open (req, fi, backing))
+    vtree_passthrough_release (ops->passthrough, node);
+}
+
+static void
 op_open (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
   VtreeOps *ops = count (req, VTREE_REQUEST_OPEN);
   /* Lazy: the kernel never asks again, and keeps the page cache by itself. */
-  int result
-    = vtree_fs_open_checked (ops->fs) ? vtree_fs_open (ops->fs, node) : -ENOSYS;
+  int result = -ENOSYS;
+  if (ops->passthrough != NULL) {
+    open_passthrough (ops, req, node, fi);
+    return;
+  }
+  if (vtree_fs_open_checked (ops->fs))
+    result = vtree_fs_open (ops->fs, node, NULL);
   if (result == 0)
-    vtree_reply_open (req, fi);
+    vtree_reply_open (req, fi, 0);
   else
     vtree_reply_result (req, result);
+}
+
+/* Of a file only: a kernel that gets ENOSYS for OPENDIR sends no RELEASEDIR. */
+static void
+op_release (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+  VtreeOps *ops = count (req, VTREE_REQUEST_RELEASE);
+  (void) fi;
+  if (ops->passthrough != NULL)
+    vtree_passthrough_release (ops->passthrough, node);
+  vtree_reply_result (req, 0);
 }
 
 static void
@@ -105,7 +138,7 @@ op_opendir (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
   if (ops->no_opendir)
     vtree_reply_result (req, -ENOSYS);
   else
-    vtree_reply_open (req, fi);
+    vtree_reply_open (req, fi, 0);
 }
 
 /* Answers with what FILL puts into a buffer of at most SIZE bytes. */
@@ -238,6 +271,8 @@ ioctl_status (VtreeOps *ops, fuse_req_t req, fuse_ino_t node, size_t out_size)
 {
   struct vtree_status status;
   int result = vtree_fs_status (ops->fs, node, &status);
+  if (ops->passthrough != NULL)
+    vtree_passthrough_status (ops->passthrough, &status);
   if (out_size < sizeof status)
     result = -EINVAL;
   if (result == 0)
@@ -301,6 +336,7 @@ vtree_ops_table (void)
     .getattr = op_getattr,
     .readlink = op_readlink,
     .open = op_open,
+    .release = op_release,
     .opendir = op_opendir,
     .read = op_read,
     .readdir = op_readdir,

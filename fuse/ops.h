@@ -7,14 +7,13 @@
 #include "fuse/buffers.h"
 #include "fuse/fs.h"
 #include "fuse/library.h"
+#include "fuse/passthrough.h"
 
 /* The userdata of a session; all of it is borrowed. */
 typedef struct {
   VtreeFs *fs;
   VtreeBuffers *buffers;
-  /* called once, when the kernel's INIT is being answered */
-  void (*ready) (void *context);
-  void *ready_context;
+  VtreePassthrough *passthrough; /* NULL: not asked for */
   /* set at INIT: the kernel does without OPENDIR */
   bool no_opendir;
 } VtreeOps;

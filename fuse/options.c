@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define VTREE_IO_REFUSED                                                               \
-  "mount option io=passthrough: this build can't; io=auto falls back to the daemon"
-
 typedef bool (*OptionParse) (VtreeMountOptions *options, const char *value,
                              GError **error);
 
@@ -467,8 +464,6 @@ vtree_mount_options_check (const VtreeMountOptions *options, bool is_root,
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "mount option %s: only root may give it",
                             options->allow_suid ? "allow_suid" : "allow_dev");
-  if (options->io == VTREE_IO_PASSTHROUGH)
-    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED, VTREE_IO_REFUSED);
   return true;
 }
 

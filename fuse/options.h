@@ -25,8 +25,8 @@ typedef enum {
 } VtreeOpenMode;
 typedef enum {
   VTREE_IO_DAEMON = 0,
-  VTREE_IO_PASSTHROUGH,
-  VTREE_IO_AUTO
+  VTREE_IO_PASSTHROUGH, /* implies VTREE_OPEN_CHECKED */
+  VTREE_IO_AUTO         /* the daemon */
 } VtreeIoMode;
 typedef enum {
   VTREE_XATTR_SIGNED = 0,
@@ -71,8 +71,7 @@ bool vtree_mount_options_parse (VtreeMountOptions *options, const char *text,
 bool vtree_mount_options_settings (VtreeMountOptions *options,
                                    const char *const *settings, GError **error);
 
-/* What goes together, and what only root may ask for: VTREE_ERROR_INVALID, or
- * VTREE_ERROR_UNSUPPORTED for what this build can't do. */
+/* What only root may ask for: VTREE_ERROR_INVALID. */
 bool vtree_mount_options_check (const VtreeMountOptions *options, bool is_root,
                                 GError **error);
 

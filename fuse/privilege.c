@@ -67,6 +67,17 @@ vtree_privilege_raise_files (void)
   return setrlimit (RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
 }
 
+bool
+vtree_privilege_has (VtreeKeep what)
+{
+  cap_value_t value = what == VTREE_KEEP_MOUNT ? CAP_SYS_ADMIN : CAP_DAC_READ_SEARCH;
+  cap_flag_value_t has = CAP_CLEAR;
+  cap_t caps = cap_get_proc ();
+  bool ok = caps != NULL && cap_get_flag (caps, value, CAP_EFFECTIVE, &has) == 0;
+  cap_free (caps);
+  return ok && has == CAP_SET;
+}
+
 /* Adds capability VALUE to TO, permitted and effective, if FROM has it. */
 static bool
 keep_one (cap_t to, cap_t from, cap_value_t value)

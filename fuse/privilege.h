@@ -24,6 +24,9 @@ typedef enum {
   VTREE_KEEP_MOUNT = 1 << 1, /* CAP_SYS_ADMIN */
 } VtreeKeep;
 
+/* Whether the process has it (one of the VTREE_KEEP_). */
+bool vtree_privilege_has (VtreeKeep what);
+
 /* Gives up every capability but KEEP (of those that there are), for good. */
 bool vtree_privilege_drop (VtreeKeep keep, GError **error);
 

@@ -6,6 +6,8 @@
  */
 #include "fuse/reply.h"
 
+#include "fuse/backing.h"
+
 #include <errno.h>
 
 /* Seconds: some thirty years. libfuse makes whole seconds and nanoseconds of it, and
@@ -55,12 +57,14 @@ vtree_reply_target (fuse_req_t req, const char *target)
   fuse_reply_readlink (req, target);
 }
 
-void
-vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi)
+bool
+vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi, int32_t backing)
 {
-  fi->keep_cache = 1;
-  fi->cache_readdir = 1;
-  fuse_reply_open (req, fi);
+  /* With a backing file there is nothing to keep, and the kernel refuses to be told. */
+  fi->keep_cache = backing == 0;
+  fi->cache_readdir = backing == 0;
+  vtree_backing_set (fi, backing);
+  return fuse_reply_open (req, fi) == 0;
 }
 
 void

@@ -17,8 +17,10 @@ void vtree_reply_entry (fuse_req_t req, const struct stat *st);
 void vtree_reply_no_entry (fuse_req_t req);
 void vtree_reply_attr (fuse_req_t req, const struct stat *st);
 void vtree_reply_target (fuse_req_t req, const char *target);
-/* The file is opened without a handle, and what is cached of it stays. */
-void vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi);
+/* The file is opened without a handle. BACKING 0: what is cached of it stays; else the
+ * kernel serves it by that id. True: the kernel has the answer, so that there will be a
+ * RELEASE. */
+bool vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi, int32_t backing);
 void vtree_reply_data (fuse_req_t req, const char *data, size_t size);
 /* The length of an xattr or of a list. */
 void vtree_reply_length (fuse_req_t req, size_t length);

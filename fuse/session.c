@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <syslog.h>
 
 /* One that waits for a disk must not hold up the names that another could answer. */
@@ -65,6 +66,20 @@ take_signals (Session *session, GError **error)
          || vtree_error_set (error, VTREE_ERROR_FAILED, "serve: no signal handlers");
 }
 
+/* Answers the first request, INIT, by ourselves: what it settles decides on privileges,
+ * which have to go before there are other threads. */
+static bool
+initialise (Session *session, const VtreeSessionOptions *options, GError **error)
+{
+  struct fuse_buf buffer = { 0 };
+  int got = fuse_session_receive_buf (session, &buffer);
+  if (got > 0)
+    fuse_session_process_buf (session, &buffer);
+  free (buffer.mem);
+  /* Unmounted, or told to end: so the loop will find. */
+  return got <= 0 || options->ready (options->ready_context, error);
+}
+
 static bool
 is_disconnected (int device)
 {
@@ -73,8 +88,10 @@ is_disconnected (int device)
 }
 
 static bool
-run (Session *session, int device, unsigned threads, bool *unmounted, GError **error)
+run (Session *session, const VtreeSessionOptions *options, unsigned threads,
+     bool *unmounted, GError **error)
 {
+  int device = options->device;
   g_autofree char *place = g_strdup_printf ("/dev/fd/%d", device);
   /* From here on the session owns the descriptor. */
   if (fuse_session_mount (session, place) != 0) {
@@ -83,7 +100,7 @@ run (Session *session, int device, unsigned threads, bool *unmounted, GError **e
   }
   if (!take_signals (session, error))
     return false;
-  bool ok = loop (session, threads, error);
+  bool ok = initialise (session, options, error) && loop (session, threads, error);
   *unmounted = is_disconnected (device);
   fuse_remove_signal_handlers (session);
   return ok;
@@ -97,10 +114,8 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
   struct fuse_args args = FUSE_ARGS_INIT (1, argv);
   unsigned threads = MAX (vtree_pool_default_threads (), THREADS_MIN);
   g_autoptr (VtreeBuffers) buffers = vtree_buffers_new (threads);
-  VtreeOps ops = { .fs = options->fs,
-                   .buffers = buffers,
-                   .ready = options->ready,
-                   .ready_context = options->ready_context };
+  VtreeOps ops
+    = { .fs = options->fs, .buffers = buffers, .passthrough = options->passthrough };
   mallopt (M_ARENA_MAX, ARENAS);
   fuse_set_log_func (log_library);
   g_autoptr (Session) session
@@ -110,5 +125,5 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
     vtree_fd_close (options->device);
     return vtree_error_set (error, VTREE_ERROR_FAILED, "serve: libfuse refuses");
   }
-  return run (session, options->device, threads, unmounted, error);
+  return run (session, options, threads, unmounted, error);
 }

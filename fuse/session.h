@@ -6,13 +6,15 @@
 #pragma once
 
 #include "core/fd.h"
-#include "fuse/fs.h"
+#include "fuse/passthrough.h"
 
 typedef struct {
   VtreeFs *fs;
-  int device; /* the mounted connection; taken */
-  /* called from a thread of the session when INIT is being answered */
-  void (*ready) (void *context);
+  VtreePassthrough *passthrough; /* NULL: not asked for */
+  int device;                    /* the mounted connection; taken */
+  /* called once, when what the kernel can do has been settled, while there is one
+   * thread; false ends the session with its error */
+  bool (*ready) (void *context, GError **error);
   void *ready_context;
 } VtreeSessionOptions;
 

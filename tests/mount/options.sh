@@ -41,7 +41,6 @@ refused 32 '.*' "$repo:$other" "$m"
 refused 32 '.*' "$repo:app" "$m" -o "digest=$other"
 refused 32 '.*' "$repo:app" "$m" -o min_version=2
 refused 32 '.*/nonexistent.pem' "$repo:app" "$m" -o key=/nonexistent.pem
-refused 32 'mount option io=passthrough' "$repo:app" "$m" -o io=passthrough
 refused 32 'mount point /nonexistent/m: ' "$repo:app" /nonexistent/m
 refused 32 'mount point .*/src/hello: Not a directory' "$repo:app" src/hello
 refused 32 'open the log /nonexistent/log: ' "$repo:app" "$m" -o log=/nonexistent/log

@@ -346,7 +346,7 @@ test_missing_object (void)
   g_autofree char *path = test_tree_object_path (&tree, "dir/f003");
   g_assert_cmpint (unlink (path), ==, 0);
   g_assert_cmpint (read_first (fs, node_of (&tree, "dir/f003")), ==, -EIO);
-  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "dir/f003")), ==, -EIO);
+  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "dir/f003"), NULL), ==, -EIO);
   g_assert_cmpint (read_first (fs, node_of (&tree, "dir/f004")), ==, 100);
   g_autofree char *log = test_tree_read_log (&tree);
   g_assert_nonnull (strstr (log, "/dir/f003: expected object sha256:"));
@@ -359,12 +359,12 @@ test_open (void)
   test_tree_init (&tree);
   g_autoptr (VtreeFs) fs = make_fs (&tree, (VtreeFsOptions){ .open_checked = true });
   g_autofree char *path = test_tree_object_path (&tree, "data");
-  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "data")), ==, 0);
-  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "empty")), ==, 0);
-  g_assert_cmpint (vtree_fs_open (fs, 1), ==, -EISDIR);
+  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "data"), NULL), ==, 0);
+  g_assert_cmpint (vtree_fs_open (fs, node_of (&tree, "empty"), NULL), ==, 0);
+  g_assert_cmpint (vtree_fs_open (fs, 1, NULL), ==, -EISDIR);
   g_autoptr (VtreeFs) other = make_fs (&tree, (VtreeFsOptions){ .open_checked = true });
   flip_byte (path, TEST_DATA_SIZE - 1);
-  g_assert_cmpint (vtree_fs_open (other, node_of (&tree, "data")), ==, -EIO);
+  g_assert_cmpint (vtree_fs_open (other, node_of (&tree, "data"), NULL), ==, -EIO);
 }
 
 static void
