@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/signing.h"
 #include "cli/verbs.h"
 
 typedef struct {
@@ -18,7 +19,8 @@ kind_name (VtreeFsckKind kind)
   static const char *const names[] = { [VTREE_FSCK_MISSING] = "missing",
                                        [VTREE_FSCK_CORRUPT] = "corrupt",
                                        [VTREE_FSCK_UNTRUSTED] = "untrusted",
-                                       [VTREE_FSCK_REPAIRED] = "repaired" };
+                                       [VTREE_FSCK_REPAIRED] = "repaired",
+                                       [VTREE_FSCK_UNSEALED] = "unsealed" };
 
   return (size_t) kind < G_N_ELEMENTS (names) ? names[kind] : "unknown";
 }
@@ -72,6 +74,10 @@ add_result (const VtreeFsckResult *result, VtreeJson *json)
   vtree_json_add_uint (json, "untrusted", result->untrusted);
   vtree_json_add_uint (json, "repaired", result->repaired);
   vtree_json_add_uint (json, "stale_temporary", result->stale_temporary);
+  vtree_json_add_uint (json, "sealed", result->sealed);
+  vtree_json_add_uint (json, "sealed_before", result->sealed_before);
+  vtree_json_add_uint (json, "sealed_files", result->sealed_files);
+  vtree_json_add_uint (json, "unsealed", result->unsealed);
 }
 
 /* The exit code is that of the worst that is left. */
@@ -81,7 +87,10 @@ judge (const VtreeRepo *repo, const VtreeFsckResult *result, GError **error)
   VtreeErrorCode code = VTREE_ERROR_UNTRUSTED;
 
   if (result->corrupt == 0 && result->missing == 0 && result->untrusted == 0)
-    return true;
+    return result->unsealed == 0
+           || vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
+                               "check %s: %" G_GUINT64_FORMAT " could not be sealed",
+                               vtree_repo_path (repo), result->unsealed);
   if (result->missing > 0)
     code = VTREE_ERROR_MISSING;
   if (result->corrupt > 0)
@@ -97,8 +106,14 @@ judge (const VtreeRepo *repo, const VtreeFsckResult *result, GError **error)
 }
 
 static void
-note_result (const VtreeCli *cli, const VtreeFsckResult *result)
+note_result (const VtreeCli *cli, const VtreeFsckResult *result, bool seal)
 {
+  if (seal)
+    vtree_cli_note (cli,
+                    "%" G_GUINT64_FORMAT " objects and %" G_GUINT64_FORMAT
+                    " of the repository's own files sealed, %" G_GUINT64_FORMAT
+                    " objects were already",
+                    result->sealed, result->sealed_files, result->sealed_before);
   vtree_cli_note (
     cli,
     "%" G_GUINT64_FORMAT " versions of %" G_GUINT64_FORMAT " refs, %" G_GUINT64_FORMAT
@@ -132,37 +147,80 @@ check (const VtreeCli *cli, const VtreeRepo *repo, const VtreeFsckOptions *words
     vtree_json_end_object (json);
   }
   g_clear_pointer (&progress, vtree_progress_free);
-  note_result (cli, &result);
+  note_result (cli, &result, options.seal);
   return judge (repo, &result, error);
+}
+
+typedef struct {
+  char *repair_from;
+  char *threads;
+  gboolean seal;
+  VtreeObjectWords object;
+} FsckWords;
+
+static void
+fsck_words_clear (FsckWords *words)
+{
+  g_clear_pointer (&words->repair_from, g_free);
+  g_clear_pointer (&words->threads, g_free);
+  vtree_object_words_clear (&words->object);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (FsckWords, fsck_words_clear)
+
+static GArray *
+fsck_entries (FsckWords *words)
+{
+  GArray *entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry own[]
+    = { { "repair-from", 0, 0, G_OPTION_ARG_FILENAME, &words->repair_from,
+          "Replace bad and missing objects by good ones found in DIR", "DIR" },
+        { "seal", 0, 0, G_OPTION_ARG_NONE, &words->seal,
+          "Enable the kernel's fs-verity on everything that is good", NULL },
+        { "threads", 0, 0, G_OPTION_ARG_FILENAME, &words->threads,
+          "So many workers (default: one a processor)", "N" } };
+
+  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+  vtree_object_words_add (&words->object, entries);
+  return entries;
+}
+
+/* OPTIONS but for what needs a repository; *SIGNER (owned) is in it. */
+static bool
+apply_words (const FsckWords *words, VtreeFsckOptions *options,
+             VtreeObjectSigner **signer, GError **error)
+{
+  if (words->threads != NULL
+      && !vtree_argument_threads (words->threads, &options->threads, error))
+    return false;
+  if (!vtree_object_words_load (&words->object, signer, error))
+    return false;
+  if (*signer != NULL && !words->seal)
+    return vtree_error_set (error, VTREE_ERROR_INVALID, "--object-key needs --seal");
+  options->repair_from = words->repair_from;
+  options->seal = words->seal != FALSE;
+  options->signer = *signer;
+  return true;
 }
 
 bool
 vtree_verb_fsck (VtreeCli *cli, GError **error)
 {
-  g_autofree char *repair_from = NULL;
-  g_autofree char *threads = NULL;
-  const GOptionEntry entries[]
-    = { { "repair-from", 0, 0, G_OPTION_ARG_FILENAME, &repair_from,
-          "Replace bad and missing objects by good ones found in DIR", "DIR" },
-        { "threads", 0, 0, G_OPTION_ARG_FILENAME, &threads,
-          "So many workers (default: one a processor)", "N" },
-        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+  g_auto (FsckWords) words = { .repair_from = NULL };
+  g_autoptr (GArray) entries = fsck_entries (&words);
+  g_autoptr (VtreeObjectSigner) signer = NULL;
   g_autoptr (VtreePaths) paths = NULL;
   g_autoptr (VtreeRepo) repo = NULL;
   VtreeFsckOptions options = { .refs = NULL };
 
-  if (!vtree_cli_parse (cli, entries, error))
-    return false;
-  if (threads != NULL && !vtree_argument_threads (threads, &options.threads, error))
+  if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
+      || !apply_words (&words, &options, &signer, error))
     return false;
   paths = vtree_paths_new (error);
   repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
   if (repo == NULL)
     return false;
   options.refs = cli->n_args > 0 ? (const char *const *) cli->args : NULL;
-  options.repair_from = repair_from;
   options.paths = paths;
-  options.wait = cli->wait;
   options.wait = cli->wait;
   return check (cli, repo, &options, error);
 }

@@ -150,7 +150,8 @@ static const VtreeVerb verbs[] = {
     "Statements, manifests and the contents of all objects of the REFs (default: "
     "all).\n"
     "Prints a line for each harmed path. --repair-from takes good objects from DIR, a\n"
-    "repository or any directory that holds the files.\n\n"
+    "repository or any directory that holds the files. --seal enables fs-verity on a\n"
+    "repository that was copied without it.\n\n"
     "  vtree fsck --repair-from=/mnt/backup",
     0, G_MAXUINT, REPO | JSON | QUIET | WAIT, vtree_verb_fsck },
   { "gc", "", "Delete old versions and what nothing needs any more",

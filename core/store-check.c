@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the complete verification of one object in a store: every byte is read, the
- * Merkle file too. Only reads.
+ * Merkle file too. What the kernel enforces is hashed by the kernel alone. Writes
+ * nothing; may give the file verity where it is.
  */
+#include "core/builtin.h"
 #include "core/merkle.h"
 #include "core/store-locate.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define OBJECT_MODE 0444
 
 #define RUN_SIZE ((size_t) 256 * 1024)
 
@@ -15,17 +20,19 @@
 static bool
 judge (GError *failed, VtreeStoreVerdict *verdict, char **message, GError **error)
 {
-  bool of_object = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT)
+  bool missing = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING);
+  bool of_object = missing || g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT)
                    || g_error_matches (failed, VTREE_ERRNO_ERROR, EIO)
                    || g_error_matches (failed, VTREE_ERRNO_ERROR, EACCES)
                    || g_error_matches (failed, VTREE_ERRNO_ERROR, EISDIR)
-                   || g_error_matches (failed, VTREE_ERRNO_ERROR, EBADMSG)
+                   || (failed->domain == VTREE_ERRNO_ERROR
+                       && vtree_builtin_refusal (failed->code) != NULL)
                    || g_error_matches (failed, VTREE_ERRNO_ERROR, EUCLEAN);
   if (!of_object) {
     g_propagate_error (error, failed);
     return false;
   }
-  *verdict = VTREE_STORE_CORRUPT;
+  *verdict = missing ? VTREE_STORE_MISSING : VTREE_STORE_CORRUPT;
   *message = g_strdup (failed->message);
   g_error_free (failed);
   return true;
@@ -92,22 +99,73 @@ check_size (const VtreeLocated *located, uint64_t size, GError **error)
                              located->size, size);
 }
 
-/* What the kernel enforces is also read whole: bad blocks show themselves. */
+/* What the kernel enforces is only read: bad blocks show themselves. */
 static bool
-check_located (VtreeLocated *located, const VtreeDigest *digest,
-               VtreeStoreVerdict *verdict, char **message, GError **error)
+read_through (const VtreeLocated *located, GError **error)
+{
+  g_autofree uint8_t *run = g_malloc (RUN_SIZE);
+  for (uint64_t offset = 0; offset < located->size; offset += RUN_SIZE)
+    if (read_blocks (located->fd, located->size, offset, run, error) == 0)
+      return false;
+  return true;
+}
+
+static bool
+check_measured (const VtreeDigest *found, const VtreeDigest *digest, GError **error)
+{
+  char text[VTREE_DIGEST_TEXT_MAX];
+  return vtree_digest_equal (found, digest)
+         || vtree_error_set (error, VTREE_ERROR_CORRUPT, "the kernel measured %s",
+                             vtree_digest_format (found, text));
+}
+
+/* The kernel's word first, then every byte. */
+static bool
+check_enforced (const VtreeLocated *located, const VtreeDigest *digest,
+                const VtreeDigest *found, GError **error)
+{
+  return check_measured (found, digest, error) && read_through (located, error);
+}
+
+/* The daemon's way. */
+static bool
+check_plain (VtreeLocated *located, const VtreeDigest *digest,
+             VtreeStoreVerdict *verdict, char **message, GError **error)
 {
   g_autoptr (GError) merkle_failed = NULL;
-  GError *failed = NULL;
   if (located->merkle_fd >= 0 && check_with_merkle (located, digest, &merkle_failed))
     return true;
-  if (!check_digest (located, digest, &failed))
-    return judge (failed, verdict, message, error);
+  if (!check_digest (located, digest, error))
+    return false;
   if (merkle_failed == NULL)
     return true;
   *verdict = VTREE_STORE_BAD_MERKLE;
   *message = g_strdup (merkle_failed->message);
   return true;
+}
+
+static bool
+check_located (VtreeLocated *located, const VtreeDigest *digest,
+               VtreeStoreVerdict *verdict, char **message, GError **error)
+{
+  bool enforced;
+  VtreeDigest found;
+  if (!vtree_kernel_measure (located->fd, &enforced, &found, error))
+    return false;
+  return enforced ? check_enforced (located, digest, &found, error)
+                  : check_plain (located, digest, verdict, message, error);
+}
+
+/* Errors: also VTREE_ERROR_MISSING. */
+static bool
+locate (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
+        VtreeLocated *located, GError **error)
+{
+  if (!vtree_store_locate (store, digest, true, located, error))
+    return false;
+  if (located->fd >= 0)
+    return check_size (located, size, error);
+  return vtree_error_set (error, VTREE_ERROR_MISSING, "it is not in the store");
 }
 
 bool
@@ -119,14 +177,88 @@ vtree_store_check_object (const VtreeStore *store, const VtreeDigest *digest,
   GError *failed = NULL;
   *verdict = VTREE_STORE_GOOD;
   *message = NULL;
-  if (!vtree_store_locate (store, digest, true, &located, &failed))
-    return judge (failed, verdict, message, error);
-  if (located.fd < 0) {
-    *verdict = VTREE_STORE_MISSING;
-    *message = g_strdup ("it is not in the store");
+  if (locate (store, digest, size, &located, &failed)
+      && check_located (&located, digest, verdict, message, &failed))
+    return true;
+  return judge (failed, verdict, message, error);
+}
+
+/* --- sealing ---------------------------------------------------------------------- */
+
+void
+vtree_store_sealed_clear (VtreeStoreSealed *sealed)
+{
+  g_clear_pointer (&sealed->message, g_free);
+  g_clear_pointer (&sealed->unsealed, g_free);
+}
+
+/* One that was killed may have left it writable. */
+static bool
+mend_mode (int fd, GError **error)
+{
+  struct stat st;
+  if (fstat (fd, &st) < 0)
+    return vtree_error_set_errno (error, errno, "fstat");
+  return (st.st_mode & 07777) == OBJECT_MODE || fchmod (fd, OBJECT_MODE) == 0
+         || errno == EPERM /* not ours: it was not we who was killed */
+         || vtree_error_set_errno (error, errno, "set the mode");
+}
+
+static bool
+look_at_sealed (const VtreeLocated *located, const VtreeObjectSigner *signer,
+                VtreeStoreSealed *sealed, GError **error)
+{
+  bool lacks = false;
+  if (!mend_mode (located->fd, error)
+      || (signer != NULL && !vtree_seal_lacks_signature (located->fd, &lacks, error)))
+    return false;
+  sealed->sealing = lacks ? VTREE_STORE_SEALED_UNSIGNED : VTREE_STORE_SEALED_BEFORE;
+  return true;
+}
+
+/* One that can't be sealed is checked as any other. */
+static bool
+seal_plain (VtreeLocated *located, const VtreeDigest *digest,
+            const VtreeObjectSigner *signer, VtreeStoreSealed *sealed, GError **error)
+{
+  g_autoptr (GError) failed = NULL;
+  if (vtree_seal_in_place (located->fd, OBJECT_MODE, digest, signer, &failed)) {
+    sealed->sealing = VTREE_STORE_SEALED_NOW;
     return true;
   }
-  if (!check_size (&located, size, &failed))
-    return judge (failed, verdict, message, error);
-  return check_located (&located, digest, verdict, message, error);
+  if (!vtree_seal_is_inability (failed)) {
+    g_propagate_error (error, g_steal_pointer (&failed));
+    return false;
+  }
+  sealed->unsealed = g_strdup (failed->message);
+  return check_plain (located, digest, &sealed->verdict, &sealed->message, error);
+}
+
+static bool
+seal_located (VtreeLocated *located, const VtreeDigest *digest,
+              const VtreeObjectSigner *signer, VtreeStoreSealed *sealed, GError **error)
+{
+  bool enforced;
+  VtreeDigest found;
+  if (!vtree_kernel_measure (located->fd, &enforced, &found, error))
+    return false;
+  if (!enforced)
+    return seal_plain (located, digest, signer, sealed, error);
+  return check_enforced (located, digest, &found, error)
+         && look_at_sealed (located, signer, sealed, error);
+}
+
+bool
+vtree_store_seal_object (const VtreeStore *store, const VtreeDigest *digest,
+                         uint64_t size, const VtreeObjectSigner *signer,
+                         VtreeStoreSealed *sealed, GError **error)
+{
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
+  GError *failed = NULL;
+  *sealed = (VtreeStoreSealed){ .verdict = VTREE_STORE_GOOD };
+  if (locate (store, digest, size, &located, &failed)
+      && seal_located (&located, digest, signer, sealed, &failed))
+    return true;
+  g_clear_pointer (&sealed->unsealed, g_free);
+  return judge (failed, &sealed->verdict, &sealed->message, error);
 }

@@ -294,6 +294,20 @@ remove_from (int top, const char *path, GError **error)
 }
 
 bool
+vtree_store_remove_merkle (const VtreeStore *store, const VtreeDigest *digest,
+                           bool *removed, GError **error)
+{
+  char path[VTREE_DIGEST_PATH_MAX];
+  vtree_digest_path (digest, path);
+  *removed = store->merkle_fd >= 0
+             && faccessat (store->merkle_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!*removed || remove_from (store->merkle_fd, path, error))
+    return true;
+  g_prefix_error (error, "remove Merkle file %s from %s: ", path, store->path);
+  return false;
+}
+
+bool
 vtree_store_remove (const VtreeStore *store, const VtreeDigest *digest, GError **error)
 {
   char path[VTREE_DIGEST_PATH_MAX];

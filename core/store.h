@@ -62,6 +62,38 @@ bool vtree_store_check_object (const VtreeStore *store, const VtreeDigest *diges
                                uint64_t size, VtreeStoreVerdict *verdict,
                                char **message, GError **error);
 
+typedef enum {
+  VTREE_STORE_NOT_SEALED, /* it could not be, or it was not the right one */
+  VTREE_STORE_SEALED_NOW,
+  VTREE_STORE_SEALED_BEFORE,
+  VTREE_STORE_SEALED_UNSIGNED, /* without the signature that it shall have: another
+                                  file has to take its place */
+} VtreeStoreSealing;
+
+typedef struct {
+  VtreeStoreVerdict verdict;
+  VtreeStoreSealing sealing;
+  char *message;  /* what is wrong; NULL where nothing is */
+  char *unsealed; /* why a good one could not be sealed, or NULL */
+} VtreeStoreSealed;
+
+/* Frees what SEALED holds; a zeroed one is fine. */
+void vtree_store_sealed_clear (VtreeStoreSealed *sealed);
+
+/* Verifies as vtree_store_check_object() does, and gives the object the kernel's verity
+ * where it is, signed by SIGNER (NULL: unsigned). One that gets it is read by the
+ * kernel alone, which hashes it: what that measured is the verdict. Its Merkle file
+ * stays. May be repeated after any interruption, and beside mounts. False is for what
+ * is not the object's fault: ENOSPC for one. */
+bool vtree_store_seal_object (const VtreeStore *store, const VtreeDigest *digest,
+                              uint64_t size, const VtreeObjectSigner *signer,
+                              VtreeStoreSealed *sealed, GError **error);
+
+/* Removes an object's Merkle file, which the kernel has made useless; *REMOVED: there
+ * was one. */
+bool vtree_store_remove_merkle (const VtreeStore *store, const VtreeDigest *digest,
+                                bool *removed, GError **error);
+
 /* Removes an object and its Merkle file, whatever stands in their place; absence is no
  * error. The caller holds the repository's exclusive lock. */
 bool vtree_store_remove (const VtreeStore *store, const VtreeDigest *digest,

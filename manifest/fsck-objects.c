@@ -18,6 +18,20 @@ advance (VtreeFsck *fsck, const VtreeFsckObject *object)
   g_mutex_unlock (&fsck->lock);
 }
 
+static bool
+seal_one (VtreeFsck *fsck, VtreeFsckObject *object, uint64_t size, GError **error)
+{
+  VtreeStoreSealed sealed;
+  if (!vtree_store_seal_object (fsck->store, &object->digest, size,
+                                fsck->options->signer, &sealed, error))
+    return false;
+  object->verdict = sealed.verdict;
+  object->sealing = sealed.sealing;
+  object->message = sealed.message;
+  object->unsealed = sealed.unsealed;
+  return true;
+}
+
 /* VtreePoolWork */
 static bool
 check_one (void *context, void *item, GError **error)
@@ -25,8 +39,11 @@ check_one (void *context, void *item, GError **error)
   VtreeFsck *fsck = context;
   VtreeFsckObject *object = item;
   uint64_t size = object->reachable ? object->size : VTREE_STORE_ANY_SIZE;
-  if (!vtree_store_check_object (fsck->store, &object->digest, size, &object->verdict,
-                                 &object->message, error))
+  bool ok = fsck->options->seal
+              ? seal_one (fsck, object, size, error)
+              : vtree_store_check_object (fsck->store, &object->digest, size,
+                                          &object->verdict, &object->message, error);
+  if (!ok)
     return false;
   object->checked = true;
   advance (fsck, object);

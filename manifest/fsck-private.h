@@ -6,6 +6,7 @@
  *   fsck-refs.c     refs, statements, signatures
  *   fsck-objects.c  manifests and objects, in parallel
  *   fsck-repair.c   good bytes from elsewhere
+ *   fsck-seal.c     the kernel's verity for all that is good
  *   fsck-harm.c     the paths of bad objects
  */
 #pragma once
@@ -20,7 +21,9 @@ typedef struct {
   bool checked;
   VtreeStoreVerdict verdict;
   char *message; /* what is wrong; NULL if nothing is */
-  bool sought;   /* a repair looked for it */
+  VtreeStoreSealing sealing;
+  char *unsealed; /* why it could not be sealed, or NULL */
+  bool sought;    /* a repair looked for it */
   bool repaired;
 } VtreeFsckObject;
 
@@ -64,6 +67,10 @@ bool vtree_fsck_add_reachable (VtreeFsck *fsck, GError **error);
 bool vtree_fsck_add_unreachable (VtreeFsck *fsck, GError **error);
 /* Looks for good bytes for every bad object, and puts them into the repository. */
 bool vtree_fsck_repair (VtreeFsck *fsck, GError **error);
+/* Whether anything can be sealed. */
+bool vtree_fsck_probe_seal (VtreeFsck *fsck, GError **error);
+/* Seals what the check has not, and counts. */
+bool vtree_fsck_seal_rest (VtreeFsck *fsck, GError **error);
 /* Reports every path of VERSION that a bad object harms. */
 bool vtree_fsck_report_harm (VtreeFsck *fsck, const VtreeFsckVersion *version,
                              GError **error);

@@ -5,6 +5,8 @@
  */
 #include "manifest/fsck-private.h"
 
+#include "core/builtin.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -38,7 +40,8 @@ static bool
 judge (const Release *release, GError *failed, GError **error)
 {
   g_autoptr (GError) owned = failed;
-  if (failed->domain != VTREE_ERROR && failed->code != EIO && failed->code != EACCES) {
+  if (failed->domain != VTREE_ERROR && failed->code != EIO && failed->code != EACCES
+      && vtree_builtin_refusal (failed->code) == NULL) {
     g_propagate_error (error, g_steal_pointer (&owned));
     return false;
   }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the order of a check and what is said of it. Writes nothing itself: repair is an
- * ingest's, in fsck-repair.c.
+ * ingest's, in fsck-repair.c, sealing fsck-seal.c's.
  *
  * Manifests come first, are repaired first, and only then tell what else there has to
  * be. What could not be repaired is reported at the end, path by path.
@@ -19,6 +19,8 @@ vtree_fsck_report (VtreeFsck *fsck, const VtreeFsckProblem *problem)
     fsck->result->untrusted++;
   else if (problem->kind == VTREE_FSCK_REPAIRED)
     fsck->result->repaired++;
+  else if (problem->kind == VTREE_FSCK_UNSEALED)
+    fsck->result->unsealed++;
   else if (problem->object == NULL && problem->kind == VTREE_FSCK_MISSING)
     fsck->result->missing++;
   else if (problem->object == NULL)
@@ -146,6 +148,7 @@ free_object (gpointer data)
 {
   VtreeFsckObject *object = data;
   g_free (object->message);
+  g_free (object->unsealed);
   g_free (object);
 }
 
@@ -173,12 +176,15 @@ fsck_clear (VtreeFsck *fsck)
 static bool
 run (VtreeFsck *fsck, GError **error)
 {
+  bool seal = fsck->options->seal;
   fsck->store = vtree_store_new (fsck->repo, error);
   if (fsck->store == NULL
       || !vtree_litter_clean (fsck->repo, true, &fsck->result->stale_temporary, error))
     return false;
   fsck->trust = vtree_trust_load (fsck->options->paths, NULL, error);
-  return fsck->trust != NULL && check (fsck, error) && report_all (fsck, error);
+  return fsck->trust != NULL && (!seal || vtree_fsck_probe_seal (fsck, error))
+         && check (fsck, error) && (!seal || vtree_fsck_seal_rest (fsck, error))
+         && report_all (fsck, error);
 }
 
 bool

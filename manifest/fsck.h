@@ -3,10 +3,11 @@
  * Checking a repository: statements, manifests, every object that they reach, and which
  * paths a bad or missing object harms; repair from another place that has the bytes.
  *
- * Every byte is read, whoever enforces it. A version without a signature is reported
- * unless it is newer than its ref's head: then it waits for one, or its commit was
- * interrupted. When all refs are checked, so are the objects that none of them reaches.
- * An object's bad Merkle file harms no path; a missing one is no fault.
+ * Every byte is read, whoever enforces it; where the kernel does, it hashes. A version
+ * without a signature is reported unless it is newer than its ref's head: then it waits
+ * for one, or its commit was interrupted. When all refs are checked, so are the objects
+ * that none of them reaches. An object's bad Merkle file harms no path; a missing one is
+ * no fault.
  */
 #pragma once
 
@@ -19,6 +20,8 @@ typedef enum {
   VTREE_FSCK_CORRUPT,
   VTREE_FSCK_UNTRUSTED, /* a statement without a valid signature */
   VTREE_FSCK_REPAIRED,
+  VTREE_FSCK_UNSEALED, /* an object that is good, or one of the repository's own files,
+                          which could not be sealed */
 } VtreeFsckKind;
 
 typedef struct {
@@ -33,7 +36,11 @@ typedef struct {
   const char *const *refs; /* NULL: all */
   const char *repair_from; /* repository or any directory with the files; NULL: none */
   const VtreePaths *paths;
-  unsigned threads; /* 0: one a processor */
+  /* Give everything that is good the kernel's verity; nothing is repaired or found
+   * corrupt that would not be otherwise. */
+  bool seal;
+  const VtreeObjectSigner *signer; /* for that; NULL: without built-in signatures */
+  unsigned threads;                /* 0: one a processor */
   /* Called from the calling thread; may be NULL. */
   void (*problem) (void *context, const VtreeFsckProblem *problem);
   /* Bytes; called from any thread, never from two at once; may be NULL. */
@@ -47,10 +54,13 @@ typedef struct {
 typedef struct {
   uint64_t refs, versions, manifests, objects, bytes;
   uint64_t missing, corrupt, untrusted, repaired, stale_temporary;
+  /* seal alone: objects, now and before; the repository's own files, now; both */
+  uint64_t sealed, sealed_before, sealed_files, unsealed;
 } VtreeFsckResult;
 
 /* True when the check itself could run; what it found is in RESULT. Errors:
- * VTREE_ERROR_BUSY, VTREE_ERROR_MISSING (a ref that was asked for), what the key
- * directories or the disk have to say. */
+ * VTREE_ERROR_BUSY, VTREE_ERROR_MISSING (a ref that was asked for),
+ * VTREE_ERROR_UNSUPPORTED (nothing can be sealed here), what the key directories or
+ * the disk have to say. */
 bool vtree_fsck (const VtreeRepo *repo, const VtreeFsckOptions *options,
                  VtreeFsckResult *result, GError **error);

@@ -37,7 +37,8 @@ note_problem (void *context, const VtreeFsckProblem *problem)
   static const char *const kinds[] = { [VTREE_FSCK_MISSING] = "missing",
                                        [VTREE_FSCK_CORRUPT] = "corrupt",
                                        [VTREE_FSCK_UNTRUSTED] = "untrusted",
-                                       [VTREE_FSCK_REPAIRED] = "repaired" };
+                                       [VTREE_FSCK_REPAIRED] = "repaired",
+                                       [VTREE_FSCK_UNSEALED] = "unsealed" };
   Report *report = context;
   const char *name = problem->object != NULL
                        ? g_hash_table_lookup (report->names, problem->object)
