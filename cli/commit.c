@@ -92,9 +92,9 @@ apply_words (const CommitWords *words, VtreeCommitOptions *options, GError **err
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "--verity: '%s' is none of auto, require and off",
                             words->verity);
-  if (words->no_sign && (words->signing.names != NULL || words->signing.files != NULL))
+  if (words->no_sign && vtree_signing_words_given (&words->signing))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--no-sign and a key exclude each other");
+                            "--no-sign and a signer exclude each other");
   options->message = words->message;
   options->allow_secret = words->allow_secret != FALSE;
   return true;
@@ -162,7 +162,7 @@ commit (const VtreeCli *cli, CommitWords *words, VtreeCommitOptions *options,
   g_autoptr (VtreeProgress) progress = vtree_progress_new ("commit", !cli->quiet);
   g_autoptr (VtreeRepo) repo
     = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
-  g_autoptr (GPtrArray) keys = NULL;
+  g_autoptr (GPtrArray) signers = NULL;
   g_autoptr (VtreeObjectSigner) signer = NULL;
   g_auto (VtreeCommitResult) result = { .version = 0 };
   VtreeCaptureOptions capture;
@@ -171,19 +171,19 @@ commit (const VtreeCli *cli, CommitWords *words, VtreeCommitOptions *options,
       || !vtree_capture_words_apply (&words->capture, repo, &capture, error))
     return false;
   if (!words->no_sign) {
-    keys = vtree_signing_words_load (&words->signing, paths, error);
-    if (keys == NULL)
+    signers = vtree_signing_words_signers (&words->signing, paths, error);
+    if (signers == NULL)
       return false;
   }
   capture.progress = vtree_progress_count;
   capture.progress_context = progress;
-  options->keys = keys;
+  options->signers = signers;
   options->signer = signer;
   options->paths = paths;
   if (!vtree_commit (repo, cli->args[1], options, &capture, &result, error))
     return false;
   g_clear_pointer (&progress, vtree_progress_free);
-  print_result (cli, options->ref, &result, keys != NULL);
+  print_result (cli, options->ref, &result, signers != NULL);
   return true;
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The verbs of the family "key". Where the files lie is keyring.c's affair. */
 #include "cli/argument.h"
-#include "cli/json.h"
-#include "cli/keyring.h"
+#include "cli/key-words.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "manifest/ref.h"
+#include "manifest/statement.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const GOptionEntry no_entries[]
@@ -58,9 +58,12 @@ vtree_verb_key_generate (VtreeCli *cli, GError **error)
   return true;
 }
 
-/* One row of the list: a trusted or revoked key, or a private one that is neither. */
+/* One row of the list: a trusted or revoked key or certificate, or a private key that
+ * is neither. */
 typedef struct {
   VtreeKeyId id;
+  const char *kind;                    /* NULL: revoked by its id alone */
+  const VtreeCertificate *certificate; /* NULL for a key */
   const char *name;
   const char *prefix;
   const char *path;
@@ -68,6 +71,34 @@ typedef struct {
   bool trusted;
   bool revoked;
 } KeyRow;
+
+/* Whose the certificate is, and until when; nothing for a key. */
+static void
+print_certificate (const VtreeCertificate *certificate)
+{
+  g_autofree char *until = NULL;
+
+  if (certificate == NULL)
+    return;
+  until = vtree_time_format (vtree_certificate_not_after (certificate));
+  vtree_out_print (" (%s; until %s)", vtree_certificate_subject (certificate), until);
+}
+
+static void
+print_row_text (const KeyRow *row, const char *id, const char *state)
+{
+  const char *what = row->certificate != NULL    ? "certificate"
+                     : row->private_name != NULL ? "private"
+                                                 : "public";
+
+  vtree_out_print ("%s ", id);
+  vtree_out_name (row->name, -1);
+  vtree_out_print (" %s %s %s ", row->prefix[0] != '\0' ? row->prefix : "*", what,
+                   state);
+  vtree_out_name (row->path, -1);
+  print_certificate (row->certificate);
+  vtree_out_text ("\n");
+}
 
 static void
 print_row (const KeyRow *row, VtreeJson *json)
@@ -77,21 +108,18 @@ print_row (const KeyRow *row, VtreeJson *json)
 
   vtree_key_id_format (&row->id, id);
   if (json == NULL) {
-    vtree_out_print ("%s ", id);
-    vtree_out_name (row->name, -1);
-    vtree_out_print (" %s %s %s ", row->prefix[0] != '\0' ? row->prefix : "*",
-                     row->private_name != NULL ? "private" : "public", state);
-    vtree_out_name (row->path, -1);
-    vtree_out_text ("\n");
+    print_row_text (row, id, state);
     return;
   }
   vtree_json_begin_object (json, NULL);
   vtree_json_add_string (json, "id", id);
+  vtree_json_add_string (json, "kind", row->kind);
   vtree_json_add_string (json, "name", row->name);
   vtree_json_add_string (json, "prefix", row->prefix);
   vtree_json_add_string (json, "file", row->path);
   vtree_json_add_string (json, "private", row->private_name);
   vtree_json_add_string (json, "state", state);
+  vtree_key_add_certificate_json (row->certificate, json);
   vtree_json_end_object (json);
 }
 
@@ -156,6 +184,8 @@ print_keys (const VtreeTrust *trust, GArray *keys, VtreeJson *json)
   for (size_t i = 0; i < vtree_trust_count (trust); i++) {
     const VtreeTrustKey *key = vtree_trust_peek (trust, i);
     const KeyRow row = { .id = key->id,
+                         .kind = key->kind,
+                         .certificate = key->certificate,
                          .name = key->name,
                          .prefix = key->prefix,
                          .path = key->path,
@@ -168,6 +198,7 @@ print_keys (const VtreeTrust *trust, GArray *keys, VtreeJson *json)
   for (guint i = 0; i < keys->len; i++) {
     const PrivateKey *key = &g_array_index (keys, PrivateKey, i);
     const KeyRow row = { .id = key->id,
+                         .kind = VTREE_SIGNATURE_ED25519,
                          .name = key->name,
                          .prefix = "",
                          .path = key->path,
@@ -233,52 +264,6 @@ vtree_verb_key_export (VtreeCli *cli, GError **error)
   return true;
 }
 
-/* All of standard input, at most LIMIT bytes: a pipe has no offsets. */
-static GBytes *
-load_stdin (size_t limit, GError **error)
-{
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  uint8_t chunk[4096];
-
-  while (bytes->len <= limit) {
-    ssize_t got = read (STDIN_FILENO, chunk, sizeof chunk);
-
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0) {
-      vtree_error_set_errno (error, errno, "read standard input");
-      return NULL;
-    }
-    if (got == 0)
-      return g_byte_array_free_to_bytes (g_steal_pointer (&bytes));
-    g_byte_array_append (bytes, chunk, (guint) got);
-  }
-  vtree_error_set (error, VTREE_ERROR_LIMIT, "read standard input: more than %zu bytes",
-                   limit);
-  return NULL;
-}
-
-/* The contents of FILE, or of standard input for "-". */
-static GBytes *
-load_file (const char *file, GError **error)
-{
-  g_auto (VtreeFd) fd = -1;
-  g_autofree char *escaped = vtree_error_escape (file, -1);
-  GBytes *bytes;
-
-  if (strcmp (file, "-") == 0)
-    return load_stdin (VTREE_KEY_FILE_MAX, error);
-  fd = open (file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) {
-    vtree_error_set_errno (error, errno, "open %s", escaped);
-    return NULL;
-  }
-  bytes = vtree_fd_load (fd, VTREE_KEY_FILE_MAX, error);
-  if (bytes == NULL)
-    g_prefix_error (error, "read %s: ", escaped);
-  return bytes;
-}
-
 /* What the key from FILE is called: the file's name, where that can be a key's. */
 static char *
 name_for_file (const char *file)
@@ -292,20 +277,33 @@ name_for_file (const char *file)
   return g_steal_pointer (&base);
 }
 
-static VtreePublicKey *
-load_public (const char *file, GError **error)
+/* Where ANCHOR goes. */
+static const char *
+directory_for (const VtreePaths *paths, const VtreeAnchor *anchor, bool system)
 {
-  g_autoptr (GBytes) bytes = load_file (file, error);
-  g_autofree char *escaped = vtree_error_escape (file, -1);
-  VtreePublicKey *key;
+  if (anchor->certificate != NULL)
+    return system ? VTREE_SYSCONF_DIR "/certs.d" : vtree_paths_certificates (paths);
+  return system ? VTREE_SYSCONF_DIR "/keys.d" : vtree_paths_keys (paths);
+}
 
-  if (bytes == NULL)
-    return NULL;
-  key = vtree_public_key_new_from_pem (g_bytes_get_data (bytes, NULL),
-                                       g_bytes_get_size (bytes), error);
-  if (key == NULL)
-    g_prefix_error (error, "trust %s: ", escaped);
-  return key;
+/* What the person may not have known of a certificate. */
+static void
+note_certificate (const VtreeCli *cli, const VtreeCertificate *certificate)
+{
+  g_autofree char *until = NULL;
+
+  if (certificate == NULL)
+    return;
+  vtree_cli_note (cli, "certificate of '%s', %s",
+                  vtree_certificate_subject (certificate),
+                  vtree_certificate_algorithm (certificate));
+  if (vtree_certificate_not_after (certificate) >= time (NULL))
+    return;
+  until = vtree_time_format (vtree_certificate_not_after (certificate));
+  vtree_cli_note (cli,
+                  "it was valid until %s only; that keeps no signature from "
+                  "counting",
+                  until);
 }
 
 bool
@@ -320,10 +318,9 @@ vtree_verb_key_trust (VtreeCli *cli, GError **error)
           "Trust it for all users of this machine (needs root)", NULL },
         no_entries[0] };
   g_autoptr (VtreePaths) paths = NULL;
-  g_autoptr (VtreePublicKey) key = NULL;
+  g_auto (VtreeAnchor) anchor = { NULL, NULL };
   g_autofree char *name = NULL;
   g_autofree char *path = NULL;
-  const char *dir;
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
@@ -332,16 +329,16 @@ vtree_verb_key_trust (VtreeCli *cli, GError **error)
     return false;
   }
   paths = vtree_paths_new (error);
-  key = paths != NULL ? load_public (cli->args[0], error) : NULL;
-  if (key == NULL)
+  if (paths == NULL || !vtree_key_load_anchor (cli->args[0], &anchor, error))
     return false;
   name = name_for_file (cli->args[0]);
-  dir = system ? VTREE_SYSCONF_DIR "/keys.d" : vtree_paths_keys (paths);
-  if (!vtree_keyring_trust (dir, prefix, name, key, &path, error))
+  if (!vtree_keyring_trust (directory_for (paths, &anchor, system), prefix, name,
+                            &anchor, &path, error))
     return false;
-  print_key (cli, vtree_public_key_id (key), path);
+  print_key (cli, vtree_anchor_id (&anchor), path);
   vtree_cli_note (cli, "trusted for %s by %s", prefix != NULL ? prefix : "all refs",
                   path);
+  note_certificate (cli, anchor.certificate);
   return true;
 }
 
@@ -359,15 +356,23 @@ find_key (const VtreeCli *cli, VtreePaths **paths, VtreeTrust **trust, VtreeKeyI
   return vtree_keyring_find_id (*paths, *trust, cli->args[0], id, error);
 }
 
-/* Removes one file of trust, if it stands in the user's own directory OWN; otherwise
- * adds its path to KEPT. */
+/* Whether PATH lies beneath the directory DIR. */
 static bool
-distrust_file (const VtreeCli *cli, const char *own, const char *path, GString *kept,
-               GError **error)
+is_beneath (const char *path, const char *dir)
 {
-  g_autofree char *beneath = g_strconcat (own, "/", NULL);
+  g_autofree char *beneath = g_strconcat (dir, "/", NULL);
 
-  if (!g_str_has_prefix (path, beneath)) {
+  return g_str_has_prefix (path, beneath);
+}
+
+/* Removes one file of trust, if it stands in the user's own directories; otherwise adds
+ * its path to KEPT. A revocation is no trust. */
+static bool
+distrust_file (const VtreeCli *cli, const VtreePaths *paths, const char *path,
+               GString *kept, GError **error)
+{
+  if (!is_beneath (path, vtree_paths_keys (paths))
+      && !is_beneath (path, vtree_paths_certificates (paths))) {
     g_string_append_printf (kept, "%s%s", kept->len > 0 ? ", " : "", path);
     return true;
   }
@@ -395,12 +400,13 @@ vtree_verb_key_distrust (VtreeCli *cli, GError **error)
     if (!vtree_key_id_equal (&key->id, &id))
       continue;
     found = true;
-    if (!distrust_file (cli, vtree_paths_keys (paths), key->path, kept, error))
+    if (!distrust_file (cli, paths, key->path, kept, error))
       return false;
   }
   if (!found)
     return vtree_error_set (error, VTREE_ERROR_MISSING,
-                            "no trusted key is %s; see `vtree key list`", cli->args[0]);
+                            "no trusted key or certificate is %s; see `vtree key list`",
+                            cli->args[0]);
   if (kept->len > 0)
     return vtree_error_set (error, VTREE_ERROR_FAILED,
                             "%s stays trusted by %s; `vtree key revoke` refuses it all "

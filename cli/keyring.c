@@ -15,6 +15,51 @@
 
 #define SUFFIX ".pem"
 
+/* All of standard input, at most LIMIT bytes: a pipe has no offsets. */
+static GBytes *
+load_stdin (size_t limit, GError **error)
+{
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  uint8_t chunk[4096];
+
+  while (bytes->len <= limit) {
+    ssize_t got = read (STDIN_FILENO, chunk, sizeof chunk);
+
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0) {
+      vtree_error_set_errno (error, errno, "read standard input");
+      return NULL;
+    }
+    if (got == 0)
+      return g_byte_array_free_to_bytes (g_steal_pointer (&bytes));
+    g_byte_array_append (bytes, chunk, (guint) got);
+  }
+  vtree_error_set (error, VTREE_ERROR_LIMIT, "read standard input: more than %zu bytes",
+                   limit);
+  return NULL;
+}
+
+GBytes *
+vtree_keyring_read (const char *file, GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  g_autofree char *escaped = vtree_error_escape (file, -1);
+  GBytes *bytes;
+
+  if (strcmp (file, "-") == 0)
+    return load_stdin (VTREE_KEY_FILE_MAX, error);
+  fd = open (file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) {
+    vtree_error_set_errno (error, errno, "open %s", escaped);
+    return NULL;
+  }
+  bytes = vtree_fd_load (fd, VTREE_KEY_FILE_MAX, error);
+  if (bytes == NULL)
+    g_prefix_error (error, "read %s: ", escaped);
+  return bytes;
+}
+
 static int
 compare_names (const void *a, const void *b)
 {
@@ -135,62 +180,61 @@ vtree_keyring_id (const VtreePaths *paths, const char *name, VtreeKeyId *id,
   return true;
 }
 
-/* *SAME: whether NAME beneath DIRFD holds KEY; *FREE: whether there is nothing. */
+/* *SAME: whether NAME beneath DIRFD holds ANCHOR; *FREE: whether there is nothing. */
 static bool
-compare_file (int dirfd, const char *name, const VtreePublicKey *key, bool *same,
+compare_file (int dirfd, const char *name, const VtreeAnchor *anchor, bool *same,
               bool *free_name, GError **error)
 {
   g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (VtreePublicKey) other = NULL;
+  g_auto (VtreeAnchor) other = { NULL, NULL };
 
   if (!vtree_beneath_load (dirfd, name, VTREE_KEY_FILE_MAX, &bytes, error))
     return false;
   *free_name = bytes == NULL;
-  if (bytes != NULL)
-    other = vtree_public_key_new_from_pem (g_bytes_get_data (bytes, NULL),
-                                           g_bytes_get_size (bytes), NULL);
-  *same
-    = other != NULL
-      && vtree_key_id_equal (vtree_public_key_id (other), vtree_public_key_id (key));
+  *same = bytes != NULL
+          && vtree_anchor_parse (&other, g_bytes_get_data (bytes, NULL),
+                                 g_bytes_get_size (bytes), NULL)
+          && vtree_key_id_equal (vtree_anchor_id (&other), vtree_anchor_id (anchor));
   return true;
 }
 
-/* Writes KEY as FILE beneath DIRFD; *DONE is false where another key has that name. */
+/* Writes ANCHOR as FILE beneath DIRFD; *DONE is false where another one has that
+ * name. */
 static bool
-put_public (int dirfd, const char *file, const VtreePublicKey *key, bool *done,
+put_anchor (int dirfd, const char *file, const VtreeAnchor *anchor, bool *done,
             GError **error)
 {
   g_autofree char *pem = NULL;
   bool same, free_name;
 
-  if (!compare_file (dirfd, file, key, &same, &free_name, error))
+  if (!compare_file (dirfd, file, anchor, &same, &free_name, error))
     return false;
   *done = same || free_name;
   if (!free_name)
     return true;
-  pem = vtree_public_key_to_pem (key);
+  pem = vtree_anchor_to_pem (anchor);
   return vtree_publish (dirfd, file, pem, strlen (pem), 0644, VTREE_PUBLISH_EXCLUSIVE,
                         error);
 }
 
 bool
-vtree_keyring_trust (const char *keys_dir, const char *prefix, const char *name,
-                     const VtreePublicKey *key, char **path, GError **error)
+vtree_keyring_trust (const char *trust_dir, const char *prefix, const char *name,
+                     const VtreeAnchor *anchor, char **path, GError **error)
 {
-  g_autofree char *dir
-    = prefix != NULL ? g_strconcat (keys_dir, "/", prefix, NULL) : g_strdup (keys_dir);
+  g_autofree char *dir = prefix != NULL ? g_strconcat (trust_dir, "/", prefix, NULL)
+                                        : g_strdup (trust_dir);
   g_auto (VtreeFd) fd = vtree_paths_open_directory (dir, true, NULL, error);
   char id[VTREE_KEY_ID_TEXT_MAX];
   g_autofree char *file = g_strconcat (name, SUFFIX, NULL);
   bool done;
 
-  if (fd < 0 || !put_public (fd, file, key, &done, error))
+  if (fd < 0 || !put_anchor (fd, file, anchor, &done, error))
     return false;
   if (!done) {
-    vtree_key_id_format (vtree_public_key_id (key), id);
+    vtree_key_id_format (vtree_anchor_id (anchor), id);
     g_free (file);
     file = g_strconcat (name, "-", id, SUFFIX, NULL);
-    if (!put_public (fd, file, key, &done, error))
+    if (!put_anchor (fd, file, anchor, &done, error))
       return false;
   }
   if (!done)
@@ -230,20 +274,20 @@ vtree_keyring_generate (const VtreePaths *paths, const char *name, VtreeKeyId *i
                         char **private_path_out, char **public_path, GError **error)
 {
   g_autoptr (VtreePrivateKey) key = vtree_private_key_generate (error);
-  g_autoptr (VtreePublicKey) public = NULL;
+  g_auto (VtreeAnchor) anchor = { NULL, NULL };
   g_autofree char *path = NULL;
 
   if (key == NULL)
     return false;
-  public = vtree_private_key_public (key, error);
-  if (public == NULL || !save_private (paths, name, key, &path, error))
+  anchor.public = vtree_private_key_public (key, error);
+  if (anchor.public == NULL || !save_private (paths, name, key, &path, error))
     return false;
-  if (!vtree_keyring_trust (vtree_paths_keys (paths), NULL, name, public, public_path,
+  if (!vtree_keyring_trust (vtree_paths_keys (paths), NULL, name, &anchor, public_path,
                             error)) {
     unlink (path);
     return false;
   }
-  *id = *vtree_public_key_id (public);
+  *id = *vtree_anchor_id (&anchor);
   *private_path_out = g_steal_pointer (&path);
   return true;
 }
@@ -300,7 +344,8 @@ vtree_keyring_find_id (const VtreePaths *paths, const VtreeTrust *trust,
     return false;
   if (matches->len == 0)
     return vtree_error_set (error, VTREE_ERROR_MISSING,
-                            "no known key's id begins with %s; see `vtree key list`",
+                            "no known key's or certificate's id begins with %s; see "
+                            "`vtree key list`",
                             text);
   if (matches->len > 1)
     return vtree_error_set (error, VTREE_ERROR_INVALID,

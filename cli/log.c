@@ -59,13 +59,10 @@ print_line (const char *label, const char *text)
 static void
 print_verdict (const VtreeRelease *release)
 {
-  char id[VTREE_KEY_ID_TEXT_MAX];
   g_autofree char *text = NULL;
 
   if (release->accepted != NULL)
-    text
-      = g_strdup_printf ("%s (%s)", vtree_key_id_format (&release->accepted->key, id),
-                         release->accepted->key_name);
+    text = vtree_release_describe_signer (release->accepted);
   if (text != NULL)
     print_line ("signed by", text);
   else if (release->sig == NULL)

@@ -68,11 +68,11 @@ vtree_release_judge_line (const VtreeRelease *release, const VtreeTrust *trust,
   g_autoptr (GError) error = NULL;
   const VtreeTrustKey *key;
 
-  if (g_strcmp0 (line->kind, "ed25519") != 0) {
+  if (line->value == NULL) {
     *reason = g_strdup ("this kind is not verified by this version");
     return false;
   }
-  if (vtree_signatures_add (alone, &line->id, line->value, &error)
+  if (vtree_signatures_add_line (alone, line, &error)
       && vtree_trust_verify (trust, release->name, g_bytes_get_data (message, NULL),
                              g_bytes_get_size (message), alone, &key, &error))
     return true;
@@ -80,10 +80,53 @@ vtree_release_judge_line (const VtreeRelease *release, const VtreeTrust *trust,
   return false;
 }
 
+static void
+add_time (VtreeJson *json, const char *key, int64_t seconds)
+{
+  g_autofree char *text = seconds != 0 ? vtree_time_format (seconds) : NULL;
+
+  vtree_json_add_string (json, key, text);
+}
+
+char *
+vtree_release_describe_signer (const VtreeResolved *resolved)
+{
+  char id[VTREE_KEY_ID_TEXT_MAX];
+  g_autofree char *from = NULL;
+  g_autofree char *to = NULL;
+
+  vtree_key_id_format (&resolved->key, id);
+  if (resolved->subject == NULL)
+    return g_strdup_printf ("%s (%s)", id, resolved->key_name);
+  from = vtree_time_format (resolved->not_before);
+  to = vtree_time_format (resolved->not_after);
+  return g_strdup_printf ("certificate %s (%s: %s, valid %s to %s)", id,
+                          resolved->key_name, resolved->subject, from, to);
+}
+
+void
+vtree_release_add_signer_json (const VtreeResolved *resolved, VtreeJson *json)
+{
+  bool is_signed = resolved != NULL && resolved->statement != NULL;
+  char id[VTREE_KEY_ID_TEXT_MAX];
+
+  vtree_json_add_string (json, "signed_by",
+                         is_signed ? vtree_key_id_format (&resolved->key, id) : NULL);
+  vtree_json_add_string (json, "signer", is_signed ? resolved->key_name : NULL);
+  if (!is_signed || resolved->subject == NULL) {
+    vtree_json_add_null (json, "certificate");
+    return;
+  }
+  vtree_json_begin_object (json, "certificate");
+  vtree_json_add_string (json, "subject", resolved->subject);
+  add_time (json, "not_before", resolved->not_before);
+  add_time (json, "not_after", resolved->not_after);
+  vtree_json_end_object (json);
+}
+
 void
 vtree_release_add_verdict_json (const VtreeRelease *release, VtreeJson *json)
 {
-  char id[VTREE_KEY_ID_TEXT_MAX];
   const VtreeResolved *accepted = release->accepted;
   VtreeExit code = vtree_exit_code (release->verdict);
 
@@ -98,18 +141,7 @@ vtree_release_add_verdict_json (const VtreeRelease *release, VtreeJson *json)
   } else {
     vtree_json_add_null (json, "problem");
   }
-  vtree_json_add_string (json, "signed_by",
-                         accepted != NULL ? vtree_key_id_format (&accepted->key, id)
-                                          : NULL);
-  vtree_json_add_string (json, "signer", accepted != NULL ? accepted->key_name : NULL);
-}
-
-static void
-add_time (VtreeJson *json, const char *key, int64_t seconds)
-{
-  g_autofree char *text = seconds != 0 ? vtree_time_format (seconds) : NULL;
-
-  vtree_json_add_string (json, key, text);
+  vtree_release_add_signer_json (accepted, json);
 }
 
 void

@@ -45,7 +45,15 @@ bool vtree_release_load (const VtreeReleaseSource *source, const VtreeRefSpec *s
 bool vtree_release_judge_line (const VtreeRelease *release, const VtreeTrust *trust,
                                const VtreeSignatureLine *line, char **reason);
 
-/* Members "version", "accepted", "problem", "signed_by", "signer". */
+/* "ID (NAME)" or "certificate ID (NAME: SUBJECT, valid FROM to TO)", whoever signed
+ * RESOLVED, which has a statement; to be freed. */
+char *vtree_release_describe_signer (const VtreeResolved *resolved);
+
+/* Members "signed_by", "signer", and "certificate": null, or what a certificate says;
+ * RESOLVED may be NULL. */
+void vtree_release_add_signer_json (const VtreeResolved *resolved, VtreeJson *json);
+
+/* Members "version", "accepted", "problem", "signed_by", "signer", "certificate". */
 void vtree_release_add_verdict_json (const VtreeRelease *release, VtreeJson *json);
 
 /* Members of the statement: "created" and so on, null where it is malformed. */

@@ -8,6 +8,7 @@
 #include "cli/signing.h"
 #include "cli/verbs.h"
 #include "core/mark.h"
+#include "core/pkcs7.h"
 #include "manifest/check.h"
 
 #include <errno.h>
@@ -219,46 +220,33 @@ agree (const Signing *signing, GError **error)
                           signing->ref, signing->version);
 }
 
-/* Signatures by all the keys that were chosen. */
+/* Signatures by all that were chosen. */
 static VtreeSignatures *
 make_signatures (const Signing *signing, GError **error)
 {
-  g_autoptr (GPtrArray) keys
-    = vtree_signing_words_load (&signing->words->signing, signing->paths, error);
-  g_autoptr (VtreeSignatures) signatures = vtree_signatures_new ();
+  g_autoptr (GPtrArray) signers
+    = vtree_signing_words_signers (&signing->words->signing, signing->paths, error);
   g_autoptr (GBytes) message = vtree_statement_signed_bytes (signing->root);
+  const VtreeSigningRequest request
+    = { .message = message, .ref = signing->ref, .version = signing->version };
 
-  for (guint i = 0; keys != NULL && i < keys->len; i++) {
-    g_autoptr (VtreePublicKey) public
-      = vtree_private_key_public (keys->pdata[i], error);
-    uint8_t value[VTREE_SIGNATURE_SIZE];
-
-    if (public == NULL
-        || !vtree_private_key_sign (keys->pdata[i], g_bytes_get_data (message, NULL),
-                                    g_bytes_get_size (message), value, error)
-        || !vtree_signatures_add (signatures, vtree_public_key_id (public), value,
-                                  error))
-      return NULL;
-  }
-  return keys != NULL ? g_steal_pointer (&signatures) : NULL;
+  return signers != NULL ? vtree_signers_sign (signers, &request, error) : NULL;
 }
 
-/* Each line must be a good one by a key that is trusted here, for other kinds can't be
+/* Each line must be a good one by a signer who is trusted here; other kinds can't be
  * checked: they come along with a good one. */
 static bool
-judge_attached (const Signing *signing, const VtreeSignatures *attached, GError **error)
+judge_attached (const Signing *signing, const VtreeTrust *trust,
+                const VtreeSignatures *attached, GError **error)
 {
-  g_autoptr (VtreeTrust) trust = vtree_trust_load (signing->paths, NULL, error);
   const VtreeRelease release = { .name = signing->ref, .root = signing->root };
   unsigned good = 0;
 
-  if (trust == NULL)
-    return false;
   for (size_t i = 0; i < vtree_signatures_count (attached); i++) {
     const VtreeSignatureLine *line = vtree_signatures_peek (attached, i);
     g_autofree char *reason = NULL;
 
-    if (g_strcmp0 (line->kind, "ed25519") != 0)
+    if (line->value == NULL)
       continue;
     if (!vtree_release_judge_line (&release, trust, line, &reason))
       return vtree_error_set (error, VTREE_ERROR_UNTRUSTED, "line %zu: %s", i + 1,
@@ -270,6 +258,72 @@ judge_attached (const Signing *signing, const VtreeSignatures *attached, GError 
   return true;
 }
 
+/* Whether BYTES is DER, and then no .sig file, which is text. */
+static bool
+is_pkcs7 (GBytes *bytes)
+{
+  gsize size;
+  const uint8_t *data = g_bytes_get_data (bytes, &size);
+
+  return size > 0 && data[0] == 0x30;
+}
+
+/* A line with the PKCS #7 signature in BYTES, for the certificate ID. */
+static VtreeSignatures *
+make_line (const VtreeKeyId *id, GBytes *bytes, GError **error)
+{
+  g_autoptr (VtreeSignatures) signatures = vtree_signatures_new ();
+  gsize size;
+  const void *data = g_bytes_get_data (bytes, &size);
+
+  return vtree_signatures_add_pkcs7 (signatures, id, data, size, error)
+           ? g_steal_pointer (&signatures)
+           : NULL;
+}
+
+/* The line for the PKCS #7 signature in BYTES, by the trusted certificate that it
+ * names. */
+static VtreeSignatures *
+find_signer (const Signing *signing, const VtreeTrust *trust, GBytes *bytes,
+             GError **error)
+{
+  const VtreeSpan span = { g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes) };
+
+  for (size_t i = 0; i < vtree_trust_count (trust); i++) {
+    const VtreeTrustKey *key = vtree_trust_peek (trust, i);
+    g_autoptr (VtreeSignatures) line = NULL;
+
+    if (key->certificate == NULL || !vtree_pkcs7_names (key->certificate, span))
+      continue;
+    line = make_line (&key->id, bytes, error);
+    if (line == NULL || !judge_attached (signing, trust, line, error))
+      return NULL;
+    return g_steal_pointer (&line);
+  }
+  vtree_error_set (error, VTREE_ERROR_UNTRUSTED,
+                   "no PKCS #7 signature by a certificate that is trusted here; if you "
+                   "trust its signer, run `vtree key trust FILE` with the certificate");
+  return NULL;
+}
+
+/* The good signatures in BYTES: those of a .sig file, or one in DER. */
+static VtreeSignatures *
+read_attached (const Signing *signing, GBytes *bytes, GError **error)
+{
+  g_autoptr (VtreeTrust) trust = vtree_trust_load (signing->paths, NULL, error);
+  g_autoptr (VtreeSignatures) signatures = NULL;
+
+  if (trust == NULL)
+    return NULL;
+  if (is_pkcs7 (bytes))
+    return find_signer (signing, trust, bytes, error);
+  signatures = vtree_signatures_parse (g_bytes_get_data (bytes, NULL),
+                                       g_bytes_get_size (bytes), error);
+  if (signatures == NULL || !judge_attached (signing, trust, signatures, error))
+    return NULL;
+  return g_steal_pointer (&signatures);
+}
+
 /* The signatures of the file of --attach. */
 static VtreeSignatures *
 load_attached (const Signing *signing, GError **error)
@@ -278,7 +332,7 @@ load_attached (const Signing *signing, GError **error)
   g_auto (VtreeFd) fd = open (file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   g_autofree char *escaped = vtree_error_escape (file, -1);
   g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (VtreeSignatures) signatures = NULL;
+  VtreeSignatures *signatures = NULL;
 
   if (fd < 0) {
     vtree_error_set_errno (error, errno, "open %s", escaped);
@@ -286,12 +340,10 @@ load_attached (const Signing *signing, GError **error)
   }
   bytes = vtree_fd_load (fd, VTREE_SIGNATURE_FILE_MAX, error);
   if (bytes != NULL)
-    signatures = vtree_signatures_parse (g_bytes_get_data (bytes, NULL),
-                                         g_bytes_get_size (bytes), error);
-  if (signatures != NULL && judge_attached (signing, signatures, error))
-    return g_steal_pointer (&signatures);
-  g_prefix_error (error, "attach %s: ", escaped);
-  return NULL;
+    signatures = read_attached (signing, bytes, error);
+  if (signatures == NULL)
+    g_prefix_error (error, "attach %s: ", escaped);
+  return signatures;
 }
 
 /* The signatures in the bytes OLD (NULL: none). What is malformed vouches for
@@ -312,16 +364,13 @@ parse_old (const Signing *signing, GBytes *old)
   return vtree_signatures_new ();
 }
 
-/* Adds the lines of MORE to ALL: one of a key takes the place of that key's older
+/* Adds the lines of MORE to ALL: one of a signer takes the place of that signer's older
  * one. */
 static bool
 add_lines (VtreeSignatures *all, const VtreeSignatures *more, GError **error)
 {
   for (size_t i = 0; i < vtree_signatures_count (more); i++) {
-    const VtreeSignatureLine *line = vtree_signatures_peek (more, i);
-
-    if (g_strcmp0 (line->kind, "ed25519") == 0
-        && !vtree_signatures_add (all, &line->id, line->value, error))
+    if (!vtree_signatures_add_line (all, vtree_signatures_peek (more, i), error))
       return false;
   }
   return vtree_signatures_merge (all, more, error);
@@ -424,7 +473,8 @@ vtree_verb_sign (VtreeCli *cli, GError **error)
         { "detached", 0, 0, G_OPTION_ARG_NONE, &words.detached,
           "Print the signature's lines, and leave the repository alone", NULL },
         { "attach", 0, 0, G_OPTION_ARG_FILENAME, &words.attach,
-          "Add the lines of a file made with --detached, if they are good", "SIG" } };
+          "Add what a file has: lines made with --detached, or PKCS #7 in DER",
+          "SIG" } };
   g_auto (Signing) signing = { .cli = cli, .words = &words };
 
   g_array_append_vals (entries, own, G_N_ELEMENTS (own));
@@ -432,8 +482,8 @@ vtree_verb_sign (VtreeCli *cli, GError **error)
   if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error))
     return false;
   if (words.attach != NULL
-      && (words.detached || words.signing.names != NULL || words.signing.files != NULL))
+      && (words.detached || vtree_signing_words_given (&words.signing)))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--attach excludes --detached and keys");
+                            "--attach excludes --detached and signers");
   return sign (&signing, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns the choice of signing keys; signs nothing. */
+/* Owns the choice of who signs; signs nothing. */
 #include "cli/signing.h"
 #include "cli/argument.h"
 
@@ -8,6 +8,8 @@ vtree_signing_words_clear (VtreeSigningWords *words)
 {
   g_clear_pointer (&words->names, g_strfreev);
   g_clear_pointer (&words->files, g_strfreev);
+  g_clear_pointer (&words->cert, g_free);
+  g_clear_pointer (&words->command, g_free);
 }
 
 void
@@ -17,51 +19,143 @@ vtree_signing_words_add (VtreeSigningWords *words, GArray *entries)
     = { { "key", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->names,
           "Sign with this private key (may be repeated)", "NAME" },
         { "key-file", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->files,
-          "Sign with the private key in this PEM file (may be repeated)", "FILE" } };
+          "Sign with the private key in this PEM file (may be repeated)", "FILE" },
+        { "cert", 0, 0, G_OPTION_ARG_FILENAME, &words->cert,
+          "Sign as PKCS #7 for this X.509 certificate (PEM), with --key-file", "FILE" },
+        { "sign-command", 0, 0, G_OPTION_ARG_FILENAME, &words->command,
+          "Have CMD sign, for the public key in --key-file or for --cert", "CMD" } };
 
   g_array_append_vals (entries, own, G_N_ELEMENTS (own));
 }
 
-static void
-free_key (void *key)
+bool
+vtree_signing_words_given (const VtreeSigningWords *words)
 {
-  vtree_private_key_free (key);
+  return words->names != NULL || words->files != NULL || words->cert != NULL
+         || words->command != NULL;
 }
 
-/* Adds KEY, unless that is NULL, to KEYS. */
+/* Adds SIGNER, unless that is NULL, to SIGNERS. */
 static bool
-add_key (GPtrArray *keys, VtreePrivateKey *key)
+add_signer (GPtrArray *signers, VtreeSigner *signer)
 {
-  if (key == NULL)
+  if (signer == NULL)
     return false;
-  g_ptr_array_add (keys, key);
+  g_ptr_array_add (signers, signer);
   return true;
 }
 
+/* Adds KEY, unless that is NULL, to SIGNERS. */
 static bool
-load_named (const VtreePaths *paths, char **names, GPtrArray *keys, GError **error)
+add_key (GPtrArray *signers, VtreePrivateKey *key, GError **error)
 {
-  for (char **name = names; name != NULL && *name != NULL; name++)
+  return key != NULL
+         && add_signer (signers, vtree_signer_new_for_key_take (key, error));
+}
+
+static bool
+add_keys (const VtreeSigningWords *words, const VtreePaths *paths, GPtrArray *signers,
+          GError **error)
+{
+  for (char **name = words->names; name != NULL && *name != NULL; name++)
     if (!vtree_argument_key_name (*name, error)
-        || !add_key (keys, vtree_keyring_load (paths, *name, error)))
+        || !add_key (signers, vtree_keyring_load (paths, *name, error), error))
       return false;
-  return true;
+  for (char **file = words->files; file != NULL && *file != NULL; file++)
+    if (!add_key (signers, vtree_private_key_load (*file, error), error))
+      return false;
+  return signers->len > 0
+         || add_key (signers, vtree_keyring_load (paths, NULL, error), error);
+}
+
+static guint
+count (char **words)
+{
+  return words != NULL ? g_strv_length (words) : 0;
+}
+
+static VtreeCertificate *
+load_certificate (const char *file, GError **error)
+{
+  g_autoptr (GBytes) bytes = vtree_keyring_read (file, error);
+  g_autofree char *escaped = vtree_error_escape (file, -1);
+  VtreeCertificate *certificate;
+
+  if (bytes == NULL)
+    return NULL;
+  certificate = vtree_certificate_new_from_pem (g_bytes_get_data (bytes, NULL),
+                                                g_bytes_get_size (bytes), error);
+  if (certificate == NULL)
+    g_prefix_error (error, "--cert: %s: ", escaped);
+  return certificate;
+}
+
+static VtreeSigner *
+load_certified (const VtreeSigningWords *words, GError **error)
+{
+  g_autoptr (VtreeCertificate) certificate = NULL;
+  g_autoptr (VtreePrivateKey) key = NULL;
+  VtreeSigner *signer;
+
+  if (words->names != NULL || count (words->files) != 1) {
+    vtree_error_set (error, VTREE_ERROR_INVALID,
+                     "--cert needs its private key in one --key-file, or a "
+                     "--sign-command; other keys sign in a run of their own");
+    return NULL;
+  }
+  certificate = load_certificate (words->cert, error);
+  key
+    = certificate != NULL ? vtree_private_key_load_any (words->files[0], error) : NULL;
+  if (key == NULL)
+    return NULL;
+  signer = vtree_signer_new_for_certificate_take (g_steal_pointer (&certificate),
+                                                  g_steal_pointer (&key), error);
+  if (signer == NULL)
+    g_prefix_error (error, "--cert and --key-file: ");
+  return signer;
+}
+
+static VtreeSigner *
+load_command (const VtreeSigningWords *words, GError **error)
+{
+  const char *file = words->cert != NULL ? words->cert : NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autofree char *escaped = NULL;
+  VtreeSigner *signer;
+
+  if (words->names != NULL || count (words->files) + (file != NULL) != 1) {
+    vtree_error_set (error, VTREE_ERROR_INVALID,
+                     "--sign-command needs to know for whom it signs: one --key-file "
+                     "with the public key, or one --cert");
+    return NULL;
+  }
+  file = file != NULL ? file : words->files[0];
+  escaped = vtree_error_escape (file, -1);
+  bytes = vtree_keyring_read (file, error);
+  if (bytes == NULL)
+    return NULL;
+  signer = vtree_signer_new_for_command (words->command, file,
+                                         g_bytes_get_data (bytes, NULL),
+                                         g_bytes_get_size (bytes), error);
+  if (signer == NULL)
+    g_prefix_error (error, "--sign-command: %s: ", escaped);
+  return signer;
 }
 
 GPtrArray *
-vtree_signing_words_load (const VtreeSigningWords *words, const VtreePaths *paths,
-                          GError **error)
+vtree_signing_words_signers (const VtreeSigningWords *words, const VtreePaths *paths,
+                             GError **error)
 {
-  g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (free_key);
+  g_autoptr (GPtrArray) signers = vtree_signers_new ();
+  bool done;
 
-  if (!load_named (paths, words->names, keys, error))
-    return NULL;
-  for (char **file = words->files; file != NULL && *file != NULL; file++)
-    if (!add_key (keys, vtree_private_key_load (*file, error)))
-      return NULL;
-  if (keys->len == 0 && !add_key (keys, vtree_keyring_load (paths, NULL, error)))
-    return NULL;
-  return g_steal_pointer (&keys);
+  if (words->command != NULL)
+    done = add_signer (signers, load_command (words, error));
+  else if (words->cert != NULL)
+    done = add_signer (signers, load_certified (words, error));
+  else
+    done = add_keys (words, paths, signers, error);
+  return done ? g_steal_pointer (&signers) : NULL;
 }
 
 /* --- built-in signatures ---------------------------------------------------------- */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The options that choose signing keys, the same for commit and sign, and those of
+/* The options that choose who signs, the same for every verb that does, and those of
  * built-in signatures, the same for commit and fsck. */
 #pragma once
 
 #include "cli/keyring.h"
 #include "core/object-signer.h"
+#include "core/signer.h"
 
 typedef struct {
-  char **names; /* --key */
-  char **files; /* --key-file */
+  char **names;  /* --key */
+  char **files;  /* --key-file */
+  char *cert;    /* --cert */
+  char *command; /* --sign-command */
 } VtreeSigningWords;
 
 /* Frees what WORDS holds; a zeroed one is fine. */
@@ -18,10 +21,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeSigningWords, vtree_signing_words_clear)
 /* Appends the GOptionEntries to ENTRIES; they point into WORDS. */
 void vtree_signing_words_add (VtreeSigningWords *words, GArray *entries);
 
-/* The keys that are named, or the default one. A GPtrArray of VtreePrivateKey * that
- * owns them. Errors as vtree_keyring_load()'s. */
-GPtrArray *vtree_signing_words_load (const VtreeSigningWords *words,
-                                     const VtreePaths *paths, GError **error);
+/* Whether the person chose a signer at all. */
+bool vtree_signing_words_given (const VtreeSigningWords *words);
+
+/* Whom WORDS choose: the keys that are named, or the default one; the certificate with
+ * its key; the command with what it signs for. A list of VtreeSigner * that owns them,
+ * for vtree_signers_sign(). Errors: as vtree_keyring_load()'s; VTREE_ERROR_INVALID
+ * where the words don't go together. */
+GPtrArray *vtree_signing_words_signers (const VtreeSigningWords *words,
+                                        const VtreePaths *paths, GError **error);
 
 typedef struct {
   char *key;  /* --object-key */

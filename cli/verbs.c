@@ -41,10 +41,16 @@ static const VtreeVerb verbs[] = {
     "named \"default\".\n\n"
     "  vtree key export | ssh HOST vtree key trust - --ref=apps",
     0, 1, 0, vtree_verb_key_export },
-  { "key trust", "FILE", "Trust a public key",
-    "FILE is PEM, or - for standard input. With --ref the key may sign only refs "
-    "under\n"
-    "PREFIX (whole components). Prints the key's id.\n\n"
+  { "key show", "ID|FILE", "Show a key or certificate, and who trusts it",
+    "ID is an id or at least 8 first digits of it; FILE is PEM, or - for standard "
+    "input.\n"
+    "Look at a certificate so before you trust it.\n\n"
+    "  vtree key show vendor.pem",
+    1, 1, JSON, vtree_verb_key_show },
+  { "key trust", "FILE", "Trust a public key or a certificate",
+    "FILE is PEM, or - for standard input. With --ref it may sign only refs under\n"
+    "PREFIX (whole components). A certificate is trusted for itself, not for what it\n"
+    "has issued. Prints the id.\n\n"
     "  vtree key trust vendor.pem --ref=apps/vendor",
     1, 1, JSON | QUIET, vtree_verb_key_trust },
   { "key distrust", "ID", "Take a trusted key out of your own key directory",
@@ -62,7 +68,8 @@ static const VtreeVerb verbs[] = {
     "Prints the manifest's digest. The signing key is --key or --key-file (each may "
     "be\n"
     "given more than once), else your only private key, else the one named "
-    "\"default\".\n"
+    "\"default\";\n"
+    "--cert and --sign-command are described in vtree(1).\n"
     "A version made with --no-sign does not become the ref's head until it is "
     "signed.\n\n"
     "  vtree commit apps/hello ./build/root --message='first try' --expires=90d",

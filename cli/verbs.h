@@ -30,6 +30,7 @@ bool vtree_verb_key_export (VtreeCli *cli, GError **error);
 bool vtree_verb_key_generate (VtreeCli *cli, GError **error);
 bool vtree_verb_key_list (VtreeCli *cli, GError **error);
 bool vtree_verb_key_revoke (VtreeCli *cli, GError **error);
+bool vtree_verb_key_show (VtreeCli *cli, GError **error);
 bool vtree_verb_key_trust (VtreeCli *cli, GError **error);
 bool vtree_verb_log (VtreeCli *cli, GError **error);
 bool vtree_verb_ls (VtreeCli *cli, GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `vtree verify`: trust and the manifest's sense; contents are fsck's affair. */
 #include "cli/output.h"
+#include "cli/release.h"
 #include "cli/tree.h"
 #include "manifest/check.h"
 
@@ -10,15 +11,11 @@ print_json (const VtreeTree *tree)
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
   const VtreeViewTotals *totals = vtree_view_totals (tree->view);
   const VtreeResolved *resolved = tree->resolved;
-  bool has_key = resolved->statement != NULL;
-  char id[VTREE_KEY_ID_TEXT_MAX];
 
   vtree_json_begin_object (json, NULL);
   vtree_json_add_int (json, "schema", 1);
   vtree_tree_add_json (tree, json);
-  vtree_json_add_string (json, "signed_by",
-                         has_key ? vtree_key_id_format (&resolved->key, id) : NULL);
-  vtree_json_add_string (json, "signer", has_key ? resolved->key_name : NULL);
+  vtree_release_add_signer_json (resolved, json);
   vtree_json_add_uint (json, "inodes", totals->inodes);
   vtree_json_add_uint (json, "objects", totals->objects);
   vtree_json_add_uint (json, "bytes", totals->bytes);
@@ -35,18 +32,19 @@ print_text (const VtreeCli *cli, const VtreeTree *tree)
   const VtreeViewTotals *totals = vtree_view_totals (tree->view);
   const VtreeResolved *resolved = tree->resolved;
   char digest[VTREE_DIGEST_TEXT_MAX];
-  char id[VTREE_KEY_ID_TEXT_MAX];
+  g_autofree char *signer = NULL;
 
   vtree_out_print ("%s\n", vtree_digest_format (&resolved->manifest, digest));
-  if (resolved->statement == NULL)
+  if (resolved->statement == NULL) {
     vtree_cli_note (cli,
                     "manifest good, named by its digest: no signature was asked for");
-  else
-    vtree_cli_note (
-      cli, "%s version %" G_GUINT64_FORMAT ", signed by %s (%s): %u inodes, %u objects",
-      resolved->statement->ref, resolved->statement->version,
-      vtree_key_id_format (&resolved->key, id), resolved->key_name, totals->inodes,
-      totals->objects);
+    return;
+  }
+  signer = vtree_release_describe_signer (resolved);
+  vtree_cli_note (
+    cli, "%s version %" G_GUINT64_FORMAT ", signed by %s: %u inodes, %u objects",
+    resolved->statement->ref, resolved->statement->version, signer, totals->inodes,
+    totals->objects);
 }
 
 bool

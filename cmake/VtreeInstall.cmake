@@ -26,7 +26,7 @@ configure_file("${PROJECT_SOURCE_DIR}/tmpfiles.d/vtree.conf.in"
 install(FILES "${CMAKE_BINARY_DIR}/tmpfiles.d/vtree.conf"
         DESTINATION "${CMAKE_INSTALL_PREFIX}/lib/tmpfiles.d")
 
-install(DIRECTORY DESTINATION "${VTREE_VENDOR_DIR}/keys.d")
-install(DIRECTORY DESTINATION "${VTREE_VENDOR_DIR}/revoked.d")
-install(DIRECTORY DESTINATION "${VTREE_SYSCONF_DIR}/keys.d")
-install(DIRECTORY DESTINATION "${VTREE_SYSCONF_DIR}/revoked.d")
+foreach(list keys.d certs.d revoked.d)
+  install(DIRECTORY DESTINATION "${VTREE_VENDOR_DIR}/${list}")
+  install(DIRECTORY DESTINATION "${VTREE_SYSCONF_DIR}/${list}")
+endforeach()

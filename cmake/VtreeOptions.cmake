@@ -13,7 +13,7 @@ set(VTREE_MOUNT_HELPER_DIR
 # The places that DESIGN fixes, whatever the prefix: trust must not move with it.
 set(VTREE_VENDOR_DIR
     "/usr/lib/vtree"
-    CACHE STRING "The distributor's keys.d and revoked.d (absolute)")
+    CACHE STRING "The distributor's keys.d, certs.d and revoked.d (absolute)")
 set(VTREE_SYSCONF_DIR
     "/etc/vtree"
     CACHE STRING "The administrator's configuration and keys (absolute)")

@@ -5,7 +5,9 @@
  */
 #include "core/key.h"
 
+#include "core/certificate-private.h"
 #include "core/fd.h"
+#include "core/pem.h"
 #include "core/publish.h"
 #include "core/text.h"
 
@@ -19,8 +21,7 @@
 #include <unistd.h>
 
 #define RAW_SIZE 32
-#define PEM_BEGIN "-----BEGIN PUBLIC KEY-----\n"
-#define PEM_END "\n-----END PUBLIC KEY-----\n"
+#define PEM_LABEL "PUBLIC KEY"
 
 /* What stands before the raw key in every Ed25519 SubjectPublicKeyInfo (RFC 8410). */
 static const uint8_t spki_prefix[]
@@ -82,61 +83,14 @@ public_key_new (const uint8_t raw[RAW_SIZE], GError **error)
 }
 
 static bool
-has_private_header (const char *pem)
-{
-  return g_str_has_prefix (pem, "-----BEGIN ") && strstr (pem, "PRIVATE KEY") != NULL;
-}
-
-/* The base64 between the two lines of TEXT (LF only, one at the end), without its own
- * line ends; NULL if TEXT is not of that form. */
-static char *
-dup_pem_body (const char *text)
-{
-  if (!g_str_has_prefix (text, PEM_BEGIN) || !g_str_has_suffix (text, PEM_END))
-    return NULL;
-  size_t begin = strlen (PEM_BEGIN);
-  size_t end = strlen (text) - strlen (PEM_END);
-  if (end <= begin)
-    return NULL;
-  g_autofree char *body = g_strndup (text + begin, end - begin);
-  g_auto (GStrv) lines = g_strsplit (body, "\n", -1);
-  return g_strjoinv (NULL, lines);
-}
-
-/* TEXT with LF for every CR LF, and exactly one LF at its end. */
-static char *
-dup_normalized (const char *pem, size_t size)
-{
-  GString *text = g_string_new_len (pem, (gssize) size);
-  g_string_replace (text, "\r\n", "\n", 0);
-  while (text->len > 0 && text->str[text->len - 1] == '\n')
-    g_string_truncate (text, text->len - 1);
-  g_string_append_c (text, '\n');
-  return g_string_free (text, FALSE);
-}
-
-static bool
 parse_public_pem (const void *pem, size_t size, uint8_t raw[RAW_SIZE], GError **error)
 {
-  if (size > VTREE_KEY_FILE_MAX)
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "parse public key: more than %d bytes", VTREE_KEY_FILE_MAX);
-  g_autofree char *text = size > 0 && memchr (pem, '\0', size) == NULL
-                            ? dup_normalized (pem, size)
-                            : g_strdup ("");
-  if (has_private_header (text))
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "parse public key: this is a private key, keep it secret; "
-                            "`vtree key export` gives the public one");
-  g_autofree char *body = dup_pem_body (text);
-  if (body == NULL)
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "parse public key: not one PEM block \"PUBLIC KEY\"");
-  size_t der_size = 0;
-  g_autofree uint8_t *der = vtree_text_parse_base64 (body, strlen (body), &der_size);
-  if (der == NULL)
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "parse public key: malformed base64");
+  g_autoptr (GBytes) bytes
+    = vtree_pem_decode (pem, size, PEM_LABEL, "public key", error);
+  if (bytes == NULL)
+    return false;
+  size_t der_size;
+  const uint8_t *der = g_bytes_get_data (bytes, &der_size);
   if (der_size != SPKI_SIZE || memcmp (der, spki_prefix, sizeof spki_prefix) != 0)
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "parse public key: not an Ed25519 key");
@@ -172,8 +126,7 @@ vtree_public_key_to_pem (const VtreePublicKey *key)
   uint8_t der[SPKI_SIZE];
   memcpy (der, spki_prefix, sizeof spki_prefix);
   memcpy (der + sizeof spki_prefix, key->raw, RAW_SIZE);
-  g_autofree char *body = g_base64_encode (der, sizeof der);
-  return g_strconcat (PEM_BEGIN, body, PEM_END, NULL);
+  return vtree_pem_encode (der, sizeof der, PEM_LABEL);
 }
 
 bool
@@ -257,11 +210,10 @@ parse_private_pem (const void *pem, size_t size, const char *name, GError **erro
   g_autoptr (EVP_PKEY) pkey
     = bio != NULL ? PEM_read_bio_PrivateKey (bio, NULL, no_pass_phrase, &encrypted)
                   : NULL;
-  if (pkey != NULL && EVP_PKEY_get_id (pkey) == EVP_PKEY_ED25519)
+  if (pkey != NULL)
     return private_key_take (g_steal_pointer (&pkey));
-  const char *cause = pkey != NULL ? "not an Ed25519 key"
-                      : encrypted  ? "encrypted keys are not supported"
-                                   : "not a PEM private key";
+  const char *cause
+    = encrypted ? "encrypted keys are not supported" : "not a PEM private key";
   vtree_error_set (error, VTREE_ERROR_INVALID, "load private key %s: %s", name, cause);
   return NULL;
 }
@@ -286,10 +238,10 @@ load_private (int fd, const char *name, GError **error)
   return key;
 }
 
-VtreePrivateKey *
-vtree_private_key_load (const char *path, GError **error)
+/* Of any kind that OpenSSL can read. */
+static VtreePrivateKey *
+load_path (const char *path, const char *name, GError **error)
 {
-  g_autofree char *name = vtree_error_escape (path, -1);
   g_auto (VtreeFd) fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0 && errno == ENOENT)
     vtree_error_set (error, VTREE_ERROR_MISSING,
@@ -299,6 +251,42 @@ vtree_private_key_load (const char *path, GError **error)
   if (fd < 0 || !vtree_private_key_check_file (fd, name, error))
     return NULL;
   return load_private (fd, name, error);
+}
+
+VtreePrivateKey *
+vtree_private_key_load (const char *path, GError **error)
+{
+  g_autofree char *name = vtree_error_escape (path, -1);
+  g_autoptr (VtreePrivateKey) key = load_path (path, name, error);
+  if (key == NULL)
+    return NULL;
+  if (EVP_PKEY_get_id (key->pkey) == EVP_PKEY_ED25519)
+    return g_steal_pointer (&key);
+  vtree_error_set (error, VTREE_ERROR_INVALID,
+                   "load private key %s: not an Ed25519 key; RSA and ECDSA keys sign "
+                   "with a certificate (--cert)",
+                   name);
+  return NULL;
+}
+
+VtreePrivateKey *
+vtree_private_key_load_any (const char *path, GError **error)
+{
+  g_autofree char *name = vtree_error_escape (path, -1);
+  g_autoptr (VtreePrivateKey) key = load_path (path, name, error);
+  VtreeAsymmetric kind;
+  if (key == NULL)
+    return NULL;
+  if (vtree_asymmetric_check (key->pkey, &kind, error))
+    return g_steal_pointer (&key);
+  g_prefix_error (error, "load private key %s: ", name);
+  return NULL;
+}
+
+EVP_PKEY *
+vtree_private_key_peek_key (const VtreePrivateKey *key)
+{
+  return key->pkey;
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ed25519 keys (OpenSSL EVP). Key id = SHA-256 of the raw 32-byte public key.
+ * Ed25519 keys (OpenSSL EVP). Key id = SHA-256 of the raw 32-byte public key. Keys of
+ * other kinds sign through a certificate: see certificate.h and pkcs7.h.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 /* 64 hex digits and NUL */
 #define VTREE_KEY_ID_TEXT_MAX 65
 #define VTREE_SIGNATURE_SIZE 64
-/* A PEM file longer than this is refused. */
+/* A PEM file longer than this is refused, a certificate's too. */
 #define VTREE_KEY_FILE_MAX 16384
 
 typedef struct {
@@ -53,6 +54,9 @@ VtreePrivateKey *vtree_private_key_load (const char *path, GError **error);
 /* The file's part of that: what an open private key file has to be. NAME (escaped) is
  * for the message. */
 bool vtree_private_key_check_file (int fd, const char *name, GError **error);
+/* As vtree_private_key_load(), for a key of any kind that core/asymmetric.h knows, to
+ * sign with its certificate (core/pkcs7.h). */
+VtreePrivateKey *vtree_private_key_load_any (const char *path, GError **error);
 /* Writes PEM to NAME beneath DIRFD, mode 0600, never over an existing file (EEXIST),
  * synced. */
 bool vtree_private_key_save (const VtreePrivateKey *key, int dirfd, const char *name,

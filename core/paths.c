@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@ struct VtreePaths {
   char *marks;
   char *private;
   char **keys;
+  char **certificates;
   char **revoked;
   char **settings;
 };
@@ -37,6 +37,7 @@ vtree_paths_free (VtreePaths *paths)
   g_free (paths->marks);
   g_free (paths->private);
   g_strfreev (paths->keys);
+  g_strfreev (paths->certificates);
   g_strfreev (paths->revoked);
   g_strfreev (paths->settings);
   g_free (paths);
@@ -68,6 +69,7 @@ set_lists (VtreePaths *paths, const char *vendor, const char *system, const char
   const char *const all[3] = { vendor, system, own };
   const char *const policy[3] = { system, own, NULL };
   paths->keys = list_below (all, "keys.d");
+  paths->certificates = list_below (all, "certs.d");
   paths->revoked = list_below (all, "revoked.d");
   paths->settings = list_below (policy, "vtree.conf");
   paths->private = g_build_filename (own != NULL ? own : system, "private", NULL);
@@ -170,22 +172,40 @@ vtree_paths_private (const VtreePaths *paths)
 }
 
 /* The user's own directory is always the last one. */
+static const char *
+last_of (char **list)
+{
+  return list[g_strv_length (list) - 1];
+}
+
 const char *
 vtree_paths_keys (const VtreePaths *paths)
 {
-  return paths->keys[g_strv_length (paths->keys) - 1];
+  return last_of (paths->keys);
+}
+
+const char *
+vtree_paths_certificates (const VtreePaths *paths)
+{
+  return last_of (paths->certificates);
 }
 
 const char *
 vtree_paths_revoked (const VtreePaths *paths)
 {
-  return paths->revoked[g_strv_length (paths->revoked) - 1];
+  return last_of (paths->revoked);
 }
 
 const char *const *
 vtree_paths_all_keys (const VtreePaths *paths)
 {
   return (const char *const *) paths->keys;
+}
+
+const char *const *
+vtree_paths_all_certificates (const VtreePaths *paths)
+{
+  return (const char *const *) paths->certificates;
 }
 
 const char *const *
@@ -225,9 +245,8 @@ mode_for_new (const char *name, bool is_last)
 {
   if (geteuid () != 0)
     return 0700;
-  bool is_public
-    = !is_last || strcmp (name, "keys.d") == 0 || strcmp (name, "revoked.d") == 0;
-  return is_public ? 0755 : 0700;
+  static const char *const lists[] = { "keys.d", "certs.d", "revoked.d", NULL };
+  return !is_last || g_strv_contains (lists, name) ? 0755 : 0700;
 }
 
 static bool

@@ -31,20 +31,23 @@ const char *vtree_paths_marks (const VtreePaths *paths);
 /* /etc/vtree/private or $XDG_CONFIG_HOME/vtree/private. */
 const char *vtree_paths_private (const VtreePaths *paths);
 /* Where this user's own trusted keys go: /etc/vtree/keys.d or $XDG_CONFIG_HOME/…; the
- * revocations are beside it in revoked.d. */
+ * certificates are beside it in certs.d, the revocations in revoked.d. */
 const char *vtree_paths_keys (const VtreePaths *paths);
+const char *vtree_paths_certificates (const VtreePaths *paths);
 const char *vtree_paths_revoked (const VtreePaths *paths);
-/* All keys.d directories that are read, NULL-terminated; likewise revoked.d. */
+/* All keys.d directories that are read, NULL-terminated; likewise certs.d,
+ * revoked.d. */
 const char *const *vtree_paths_all_keys (const VtreePaths *paths);
+const char *const *vtree_paths_all_certificates (const VtreePaths *paths);
 const char *const *vtree_paths_all_revoked (const VtreePaths *paths);
 /* vtree.conf files in the order of precedence, NULL-terminated. */
 const char *const *vtree_paths_settings (const VtreePaths *paths);
 
 /* Opens DIR (absolute; symlinks on the way to it are followed), made with its missing
  * parents if MAKE: what is made is 0755 for root and 0700 for a user, the directory
- * itself always 0700 unless it is named keys.d or revoked.d. Checks it, and the one
- * that it is in, with vtree_paths_check_owner(). Returns an owned descriptor, or -1;
- * *MISSING (may be NULL only with MAKE) tells absence from an error. */
+ * itself always 0700 unless it is named keys.d, certs.d or revoked.d. Checks it, and
+ * the one that it is in, with vtree_paths_check_owner(). Returns an owned descriptor,
+ * or -1; *MISSING (may be NULL only with MAKE) tells absence from an error. */
 int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
                                 GError **error);
 

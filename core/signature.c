@@ -57,7 +57,8 @@ line_at (const VtreeSignatures *signatures, size_t index)
 static bool
 is_known (const char *kind)
 {
-  return strcmp (kind, "ed25519") == 0 || strcmp (kind, "pkcs7") == 0;
+  return strcmp (kind, VTREE_SIGNATURE_ED25519) == 0
+         || strcmp (kind, VTREE_SIGNATURE_PKCS7) == 0;
 }
 
 static bool
@@ -91,7 +92,8 @@ parse_known (Line *line)
   line->value = vtree_text_parse_base64 (base64, strlen (base64), &line->line.size);
   if (line->value == NULL)
     return "malformed base64";
-  if (strcmp (line->kind, "ed25519") == 0 && line->line.size != VTREE_SIGNATURE_SIZE)
+  if (strcmp (line->kind, VTREE_SIGNATURE_ED25519) == 0
+      && line->line.size != VTREE_SIGNATURE_SIZE)
     return "an ed25519 signature has 64 bytes";
   line->line.value = line->value;
   return NULL;
@@ -209,17 +211,17 @@ vtree_signatures_peek (const VtreeSignatures *signatures, size_t index)
 }
 
 static Line *
-line_new_ed25519 (const VtreeKeyId *id, const uint8_t *value)
+line_new (const char *kind, const VtreeKeyId *id, const void *value, size_t size)
 {
   char id_text[VTREE_KEY_ID_TEXT_MAX];
   vtree_key_id_format (id, id_text);
-  g_autofree char *base64 = g_base64_encode (value, VTREE_SIGNATURE_SIZE);
+  g_autofree char *base64 = g_base64_encode (value, size);
   Line *line = g_new0 (Line, 1);
-  line->text = g_strdup_printf ("ed25519 %s %s", id_text, base64);
-  line->kind = g_strdup ("ed25519");
-  line->value = g_memdup2 (value, VTREE_SIGNATURE_SIZE);
+  line->text = g_strdup_printf ("%s %s %s", kind, id_text, base64);
+  line->kind = g_strdup (kind);
+  line->value = g_memdup2 (value, size);
   line->line = (VtreeSignatureLine){
-    .kind = line->kind, .id = *id, .value = line->value, .size = VTREE_SIGNATURE_SIZE
+    .kind = line->kind, .id = *id, .value = line->value, .size = size
   };
   return line;
 }
@@ -243,7 +245,28 @@ bool
 vtree_signatures_add (VtreeSignatures *signatures, const VtreeKeyId *id,
                       const uint8_t value[VTREE_SIGNATURE_SIZE], GError **error)
 {
-  return add_take (signatures, line_new_ed25519 (id, value), error);
+  return add_take (signatures,
+                   line_new (VTREE_SIGNATURE_ED25519, id, value, VTREE_SIGNATURE_SIZE),
+                   error);
+}
+
+bool
+vtree_signatures_add_pkcs7 (VtreeSignatures *signatures, const VtreeKeyId *id,
+                            const void *pkcs7, size_t size, GError **error)
+{
+  g_return_val_if_fail (size > 0, false);
+  return add_take (signatures, line_new (VTREE_SIGNATURE_PKCS7, id, pkcs7, size),
+                   error);
+}
+
+bool
+vtree_signatures_add_line (VtreeSignatures *signatures, const VtreeSignatureLine *line,
+                           GError **error)
+{
+  if (line->value == NULL)
+    return true;
+  return add_take (signatures,
+                   line_new (line->kind, &line->id, line->value, line->size), error);
 }
 
 static bool

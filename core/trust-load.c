@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns reading keys.d and revoked.d, with the check that nobody else can write there.
- * Decides about no signature: see trust.c.
+ * Owns reading keys.d, certs.d and revoked.d, with the check that nobody else can write
+ * there. Decides about no signature: see trust.c.
  */
 #include "core/directory.h"
 #include "core/fd.h"
@@ -16,12 +16,19 @@
 /* Deeper than any ref has components; bounds the recursion. */
 #define DEPTH_MAX 100
 
+/* Which of the directories it is. */
+typedef enum {
+  KEYS,
+  CERTIFICATES,
+  REVOKED,
+} PlaceKind;
+
 typedef struct {
   int dirfd;
   char *path;   /* of the directory, for messages */
-  char *prefix; /* of the refs, for keys.d */
+  char *prefix; /* of the refs, for keys.d and certs.d */
   unsigned depth;
-  bool revoked; /* it is revoked.d */
+  PlaceKind kind;
 } Place;
 
 static void
@@ -40,7 +47,7 @@ entry_free (gpointer data)
   g_free (entry->path);
   g_free (entry->name);
   g_free (entry->prefix);
-  vtree_public_key_free (entry->public);
+  vtree_anchor_clear (&entry->anchor);
   g_free (entry);
 }
 
@@ -69,21 +76,24 @@ dup_key_name (const char *path)
   return g_steal_pointer (&base);
 }
 
-/* Takes PUBLIC (may be NULL). */
+/* Takes what ANCHOR holds, which may be nothing. */
 static void
 add_entry (VtreeTrust *trust, const VtreeKeyId *id, const char *path,
-           const char *prefix, VtreePublicKey *public)
+           const char *prefix, VtreeAnchor *anchor)
 {
   VtreeTrustEntry *entry = g_new0 (VtreeTrustEntry, 1);
   entry->path = g_strdup (path);
   entry->name = dup_key_name (path);
   entry->prefix = g_strdup (prefix);
-  entry->public = public;
+  entry->anchor = *anchor;
+  *anchor = (VtreeAnchor){ NULL, NULL };
   entry->key = (VtreeTrustKey){
     .id = *id,
+    .kind = vtree_anchor_kind (&entry->anchor),
     .path = entry->path,
     .name = entry->name,
     .prefix = entry->prefix,
+    .certificate = entry->anchor.certificate,
   };
   g_ptr_array_add (trust->entries, entry);
 }
@@ -126,50 +136,62 @@ open_checked (int dirfd, const char *name, int flags, const char *path, GError *
   return vtree_paths_check_owner (fd, path, error) ? vtree_fd_steal (&fd) : -1;
 }
 
-static VtreePublicKey *
-load_public (int fd, const char *path, GError **error)
+static bool
+load_anchor (int fd, const char *path, VtreeAnchor *anchor, GError **error)
 {
   g_autofree char *name = vtree_error_escape (path, -1);
-  g_autoptr (GBytes) pem = vtree_fd_load (fd, VTREE_KEY_FILE_MAX, error);
-  VtreePublicKey *key = NULL;
-  if (pem != NULL)
-    key = vtree_public_key_new_from_pem (g_bytes_get_data (pem, NULL),
-                                         g_bytes_get_size (pem), error);
-  if (key == NULL)
-    g_prefix_error (error, "key file %s: ", name);
-  return key;
+  g_autoptr (GBytes) bytes = vtree_fd_load (fd, VTREE_KEY_FILE_MAX, error);
+  if (bytes != NULL
+      && vtree_anchor_parse (anchor, g_bytes_get_data (bytes, NULL),
+                             g_bytes_get_size (bytes), error))
+    return true;
+  g_prefix_error (error, "key file %s: ", name);
+  return false;
+}
+
+/* What stands in the wrong directory is not passed over, nor is it taken for what it
+ * is not. */
+static bool
+check_place (const Place *place, const VtreeAnchor *anchor, const char *path,
+             GError **error)
+{
+  if (place->kind == KEYS && anchor->public == NULL)
+    return set_place_error (error, path,
+                            "a certificate, and those belong into certs.d; move it");
+  if (place->kind == CERTIFICATES && anchor->certificate == NULL)
+    return set_place_error (error, path,
+                            "a public key, and those belong into keys.d; move it");
+  return true;
 }
 
 /* In the directories, a key that can't be read is not the caller's mistake but a store
  * that can't be relied on. */
-static VtreePublicKey *
-load_stored (const Place *place, const char *name, const char *path, GError **error)
+static bool
+load_stored (const Place *place, const char *name, const char *path,
+             VtreeAnchor *anchor, GError **error)
 {
   g_auto (VtreeFd) fd = open_checked (place->dirfd, name, O_NOFOLLOW, path, error);
   if (fd < 0)
-    return NULL;
+    return false;
   g_autoptr (GError) fault = NULL;
-  VtreePublicKey *key = load_public (fd, path, &fault);
-  if (key == NULL)
-    vtree_error_set (error, VTREE_ERROR_UNTRUSTED, "%s; repair or remove it",
-                     fault->message);
-  return key;
+  if (!load_anchor (fd, path, anchor, &fault))
+    return vtree_error_set (error, VTREE_ERROR_UNTRUSTED, "%s; repair or remove it",
+                            fault->message);
+  return check_place (place, anchor, path, error);
 }
 
 static bool
 add_pem (VtreeTrust *trust, const Place *place, const char *name, const char *path,
          GError **error)
 {
-  VtreePublicKey *key = load_stored (place, name, path, error);
-  if (key == NULL)
+  g_auto (VtreeAnchor) anchor = { NULL, NULL };
+  if (!load_stored (place, name, path, &anchor, error))
     return false;
-  VtreeKeyId id = *vtree_public_key_id (key);
-  if (!place->revoked) {
-    add_entry (trust, &id, path, place->prefix, key);
-    return true;
-  }
-  vtree_public_key_free (key);
-  add_revocation (trust, &id, path);
+  VtreeKeyId id = *vtree_anchor_id (&anchor);
+  if (place->kind == REVOKED)
+    add_revocation (trust, &id, path);
+  else
+    add_entry (trust, &id, path, place->prefix, &anchor);
   return true;
 }
 
@@ -205,7 +227,7 @@ read_subdirectory (VtreeTrust *trust, const Place *place, const char *name,
     .prefix = *place->prefix != '\0' ? g_strdup_printf ("%s/%s", place->prefix, name)
                                      : g_strdup (name),
     .depth = place->depth + 1,
-    .revoked = place->revoked,
+    .kind = place->kind,
   };
   g_autofree char *escaped = vtree_error_escape (below.path, -1);
   if (below.dirfd < 0)
@@ -233,7 +255,8 @@ read_one (VtreeTrust *trust, const Place *place, const char *name, GError **erro
     return read_subdirectory (trust, place, name, error);
   if (g_str_has_suffix (name, ".pem"))
     return add_pem (trust, place, name, path, error);
-  return !place->revoked || add_named_revocation (trust, place, name, path, error);
+  return place->kind != REVOKED
+         || add_named_revocation (trust, place, name, path, error);
 }
 
 static bool
@@ -255,7 +278,7 @@ read_place (VtreeTrust *trust, const Place *place, GError **error)
 
 /* Every directory of the NULL-terminated DIRS that exists. */
 static bool
-read_all (VtreeTrust *trust, const char *const *dirs, bool revoked, GError **error)
+read_all (VtreeTrust *trust, const char *const *dirs, PlaceKind kind, GError **error)
 {
   for (; *dirs != NULL; dirs++) {
     bool missing;
@@ -263,7 +286,7 @@ read_all (VtreeTrust *trust, const char *const *dirs, bool revoked, GError **err
       .dirfd = vtree_paths_open_directory (*dirs, false, &missing, error),
       .path = g_strdup (*dirs),
       .prefix = g_strdup (""),
-      .revoked = revoked,
+      .kind = kind,
     };
     if (place.dirfd < 0 && missing)
       continue;
@@ -279,10 +302,11 @@ read_key_file (VtreeTrust *trust, const char *path, GError **error)
   g_auto (VtreeFd) fd = open_checked (AT_FDCWD, path, 0, path, error);
   if (fd < 0)
     return false;
-  VtreePublicKey *key = load_public (fd, path, error);
-  if (key == NULL)
+  g_auto (VtreeAnchor) anchor = { NULL, NULL };
+  if (!load_anchor (fd, path, &anchor, error))
     return false;
-  add_entry (trust, vtree_public_key_id (key), path, "", key);
+  VtreeKeyId id = *vtree_anchor_id (&anchor);
+  add_entry (trust, &id, path, "", &anchor);
   return true;
 }
 
@@ -297,18 +321,42 @@ has_entry (const VtreeTrust *trust, const VtreeKeyId *id)
   return false;
 }
 
+/* Whether ID is ENTRY's, or that of the Ed25519 key in its certificate. */
+static bool
+is_revoked_by (const VtreeTrustEntry *entry, const VtreeKeyId *id)
+{
+  VtreeKeyId inside;
+  if (vtree_key_id_equal (&entry->key.id, id))
+    return true;
+  return entry->anchor.certificate != NULL
+         && vtree_certificate_key_id (entry->anchor.certificate, &inside)
+         && vtree_key_id_equal (&inside, id);
+}
+
 static void
 apply_revocation (VtreeTrust *trust, const VtreeTrustRevocation *revocation)
 {
+  VtreeAnchor nothing = { NULL, NULL };
   if (!has_entry (trust, &revocation->id))
-    add_entry (trust, &revocation->id, revocation->path, "", NULL);
+    add_entry (trust, &revocation->id, revocation->path, "", &nothing);
   for (size_t i = 0; i < trust->entries->len; i++) {
     VtreeTrustEntry *entry = g_ptr_array_index (trust->entries, i);
-    if (!vtree_key_id_equal (&entry->key.id, &revocation->id))
+    if (!is_revoked_by (entry, &revocation->id))
       continue;
     entry->key.revoked_by = revocation->path;
     entry->key.revoked = true;
   }
+}
+
+/* All that may sign: what KEY_FILE holds, or what the directories do. */
+static bool
+read_trusted (VtreeTrust *trust, const VtreePaths *paths, const char *key_file,
+              GError **error)
+{
+  if (key_file != NULL)
+    return read_key_file (trust, key_file, error);
+  return read_all (trust, vtree_paths_all_keys (paths), KEYS, error)
+         && read_all (trust, vtree_paths_all_certificates (paths), CERTIFICATES, error);
 }
 
 VtreeTrust *
@@ -318,10 +366,8 @@ vtree_trust_load (const VtreePaths *paths, const char *key_file, GError **error)
   trust->entries = g_ptr_array_new_with_free_func (entry_free);
   trust->revocations = g_array_new (FALSE, FALSE, sizeof (VtreeTrustRevocation));
   g_array_set_clear_func (trust->revocations, revocation_clear);
-  bool ok = key_file != NULL
-              ? read_key_file (trust, key_file, error)
-              : read_all (trust, vtree_paths_all_keys (paths), false, error);
-  if (!ok || !read_all (trust, vtree_paths_all_revoked (paths), true, error)) {
+  if (!read_trusted (trust, paths, key_file, error)
+      || !read_all (trust, vtree_paths_all_revoked (paths), REVOKED, error)) {
     g_prefix_error (error, "load trusted keys: ");
     return NULL;
   }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "core/anchor.h"
 #include "core/trust.h"
 
 typedef struct {
@@ -11,7 +12,7 @@ typedef struct {
   char *path;
   char *name;
   char *prefix;
-  VtreePublicKey *public; /* NULL for a revocation of a key that is nowhere else */
+  VtreeAnchor anchor; /* empty for a revocation of what is nowhere else */
 } VtreeTrustEntry;
 
 typedef struct {

@@ -35,7 +35,7 @@ vtree_commit_result_clear (VtreeCommitResult *result)
 static bool
 is_signed (const VtreeCommitOptions *options)
 {
-  return options->keys != NULL && options->keys->len > 0;
+  return options->signers != NULL && options->signers->len > 0;
 }
 
 /* The largest version that exists, whether or not a head names it; 0 for none. */
@@ -190,19 +190,6 @@ stage_manifest (Commit *commit, GBytes *manifest, GError **error)
 }
 
 static bool
-add_signature (VtreeSignatures *signatures, const VtreePrivateKey *key, GBytes *message,
-               GError **error)
-{
-  size_t size;
-  const void *data = g_bytes_get_data (message, &size);
-  uint8_t value[VTREE_SIGNATURE_SIZE];
-  g_autoptr (VtreePublicKey) public_key = vtree_private_key_public (key, error);
-  return public_key != NULL && vtree_private_key_sign (key, data, size, value, error)
-         && vtree_signatures_add (signatures, vtree_public_key_id (public_key), value,
-                                  error);
-}
-
-static bool
 sign_statement (Commit *commit, GError **error)
 {
   commit->root = vtree_statement_serialize (commit->statement, error);
@@ -211,11 +198,13 @@ sign_statement (Commit *commit, GError **error)
   if (!is_signed (commit->options))
     return true;
   g_autoptr (GBytes) message = vtree_statement_signed_bytes (commit->root);
-  g_autoptr (VtreeSignatures) signatures = vtree_signatures_new ();
-  for (guint i = 0; i < commit->options->keys->len; i++) {
-    if (!add_signature (signatures, commit->options->keys->pdata[i], message, error))
-      return false;
-  }
+  VtreeSigningRequest request = { .message = message,
+                                  .ref = commit->options->ref,
+                                  .version = commit->statement->version };
+  g_autoptr (VtreeSignatures) signatures
+    = vtree_signers_sign (commit->options->signers, &request, error);
+  if (signatures == NULL)
+    return false;
   commit->sig = vtree_signatures_serialize (signatures);
   return true;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "core/key.h"
+#include "core/signer.h"
 #include "manifest/capture.h"
 #include "manifest/resolve.h"
 
@@ -13,7 +13,7 @@ typedef struct {
   uint64_t version;    /* 0: above head and mark */
   int64_t expires;     /* 0: never */
   const char *message; /* x-message; may be NULL */
-  GPtrArray *keys;     /* VtreePrivateKey *; NULL or empty: unsigned, head stays */
+  GPtrArray *signers;  /* VtreeSigner *; NULL or empty: unsigned, head stays */
   bool has_verity;     /* else the repository's own word */
   VtreeVerityPolicy verity;
   const VtreeObjectSigner *signer; /* built-in signatures; NULL: none */

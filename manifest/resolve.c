@@ -32,6 +32,7 @@ vtree_resolved_free (VtreeResolved *resolved)
     return;
   vtree_statement_free (resolved->statement);
   g_free (resolved->key_name);
+  g_free (resolved->subject);
   g_ptr_array_unref (resolved->notes);
   g_free (resolved);
 }
@@ -67,6 +68,16 @@ refuse (const Release *release, VtreeErrorCode code, const char *fault,
 
 /* --- signature and statement ------------------------------------------------------ */
 
+static void
+note_certificate (const Release *release, const VtreeCertificate *certificate)
+{
+  if (certificate == NULL)
+    return;
+  release->resolved->subject = g_strdup (vtree_certificate_subject (certificate));
+  release->resolved->not_before = vtree_certificate_not_before (certificate);
+  release->resolved->not_after = vtree_certificate_not_after (certificate);
+}
+
 /* Nothing of ROOT is looked at before a trusted signature over it has been found. */
 static bool
 check_signature (const Release *release, GBytes *root, GBytes *sig, GError **error)
@@ -89,7 +100,27 @@ check_signature (const Release *release, GBytes *root, GBytes *sig, GError **err
     return false;
   release->resolved->key = key->id;
   release->resolved->key_name = g_strdup (key->name);
+  note_certificate (release, key->certificate);
   return true;
+}
+
+/* A certificate's dates refuse nothing: see core/trust.h. */
+static void
+check_validity (const Release *release)
+{
+  const VtreeResolved *resolved = release->resolved;
+  int64_t created = resolved->statement->created;
+  if (resolved->subject == NULL
+      || (created >= resolved->not_before && created <= resolved->not_after))
+    return;
+  g_autofree char *when = vtree_time_format (created);
+  g_autofree char *from = vtree_time_format (resolved->not_before);
+  g_autofree char *to = vtree_time_format (resolved->not_after);
+  add_note (release,
+            "'%s': version " U64 " was made at %s, and the certificate of '%s' that "
+            "signed it is valid from %s to %s",
+            release->ref, resolved->statement->version, when, resolved->subject, from,
+            to);
 }
 
 static bool
@@ -283,6 +314,7 @@ accept (Release *release, GBytes *root, GBytes *sig, GError **error)
                         error)
       || !check_age (release, error))
     return NULL;
+  check_validity (release);
   return g_steal_pointer (&resolved);
 }
 

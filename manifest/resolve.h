@@ -38,8 +38,10 @@ typedef struct {
   VtreeStatement *statement; /* NULL for a manifest pinned by digest alone */
   VtreeDigest manifest;
   uint64_t manifest_size; /* bytes */
-  VtreeKeyId key;         /* that signed; unset without a statement */
+  VtreeKeyId key; /* that signed, or the certificate's; unset without statement */
   char *key_name;
+  char *subject; /* of the certificate that signed; NULL where a key did */
+  int64_t not_before, not_after; /* the certificate's, which are shown, not judged */
   GPtrArray *notes; /* char *: what was forced or overridden, for log and stderr */
 } VtreeResolved;
 

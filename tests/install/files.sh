@@ -9,8 +9,10 @@ cmake=$1 prefix=${2#/} helper=${3#/}
 expected() {
   local page
   cat <<LIST
+d etc/vtree/certs.d
 d etc/vtree/keys.d
 d etc/vtree/revoked.d
+d usr/lib/vtree/certs.d
 d usr/lib/vtree/keys.d
 d usr/lib/vtree/revoked.d
 f $helper/mount.fuse.vtree

@@ -143,7 +143,7 @@ test_trust (void)
   g_autoptr (VtreePaths) paths = make_paths ();
   g_autofree char *one = generate (paths, "one");
   g_autofree char *two = generate (paths, "two");
-  g_autoptr (VtreePublicKey) key = load_public (paths, "two");
+  g_auto (VtreeAnchor) key = { load_public (paths, "two"), NULL };
   g_autoptr (GError) error = NULL;
   g_autofree char *same = NULL;
   g_autofree char *other = NULL;
@@ -151,13 +151,13 @@ test_trust (void)
   g_autoptr (VtreeTrust) trust = NULL;
 
   g_assert_true (
-    vtree_keyring_trust (vtree_paths_keys (paths), NULL, "two", key, &same, &error));
+    vtree_keyring_trust (vtree_paths_keys (paths), NULL, "two", &key, &same, &error));
   g_assert_true (g_str_has_suffix (same, "/keys.d/two.pem"));
   g_assert_true (
-    vtree_keyring_trust (vtree_paths_keys (paths), NULL, "one", key, &other, &error));
+    vtree_keyring_trust (vtree_paths_keys (paths), NULL, "one", &key, &other, &error));
   g_assert_nonnull (strstr (other, two));
   g_assert_true (
-    vtree_keyring_trust (vtree_paths_keys (paths), "a/b", "x", key, &limited, &error));
+    vtree_keyring_trust (vtree_paths_keys (paths), "a/b", "x", &key, &limited, &error));
   g_assert_true (g_str_has_suffix (limited, "/keys.d/a/b/x.pem"));
   trust = vtree_trust_load (paths, NULL, &error);
   g_assert_no_error (error);

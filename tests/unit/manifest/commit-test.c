@@ -15,33 +15,37 @@
 typedef struct {
   CheckoutFixture base;
   VtreePaths *paths;
-  GPtrArray *keys;
+  GPtrArray *signers;
   char *dir; /* to commit */
   VtreeCommitOptions options;
 } CommitFixture;
 
 static void
-free_key (gpointer key)
+add_signer (GPtrArray *signers)
 {
-  vtree_private_key_free (key);
+  g_autoptr (GError) error = NULL;
+  VtreePrivateKey *key = vtree_private_key_generate (&error);
+  g_assert_no_error (error);
+  VtreeSigner *signer = vtree_signer_new_for_key_take (key, &error);
+  g_assert_no_error (error);
+  g_ptr_array_add (signers, signer);
 }
 
 static void
 set_up (CommitFixture *f)
 {
-  g_autoptr (GError) error = NULL;
-  *f = (CommitFixture){ .keys = g_ptr_array_new_with_free_func (free_key) };
+  *f = (CommitFixture){ .signers = vtree_signers_new () };
   checkout_fixture_init (&f->base);
   g_autofree char *home = vtree_test_make_dir ();
   f->paths = vtree_paths_new_for_system (home);
-  g_ptr_array_add (f->keys, vtree_private_key_generate (&error));
-  g_ptr_array_add (f->keys, vtree_private_key_generate (&error));
-  g_assert_no_error (error);
+  add_signer (f->signers);
+  add_signer (f->signers);
   f->dir = vtree_test_make_dir ();
   tree_fixture_text (f->dir, "etc/motd", "welcome");
   tree_fixture_file (f->dir, "bin/sh", 600 * 1024, 3);
-  f->options
-    = (VtreeCommitOptions){ .ref = REF, .keys = f->keys, .paths = f->paths, .wait = 0 };
+  f->options = (VtreeCommitOptions){
+    .ref = REF, .signers = f->signers, .paths = f->paths, .wait = 0
+  };
 }
 
 static void
@@ -49,7 +53,7 @@ tear_down (CommitFixture *f)
 {
   checkout_fixture_clear (&f->base);
   g_clear_pointer (&f->paths, vtree_paths_free);
-  g_clear_pointer (&f->keys, g_ptr_array_unref);
+  g_clear_pointer (&f->signers, g_ptr_array_unref);
   g_clear_pointer (&f->dir, g_free);
 }
 
@@ -195,13 +199,13 @@ test_unsigned (void)
   g_auto (CommitFixture) f;
   set_up (&f);
   commit (&f);
-  f.options.keys = NULL;
+  f.options.signers = NULL;
   g_assert_cmpuint (commit (&f).version, ==, 2);
   g_assert_cmpuint (head_of (&f), ==, 1);
   g_autoptr (GBytes) sig = NULL;
   g_autoptr (VtreeStatement) statement = statement_of (&f, 2, &sig);
   g_assert_null (sig);
-  f.options.keys = f.keys;
+  f.options.signers = f.signers;
   g_assert_cmpuint (commit (&f).version, ==, 3);
   g_assert_cmpuint (head_of (&f), ==, 3);
 }
