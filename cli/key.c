@@ -4,6 +4,7 @@
 #include "cli/key-words.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "manifest/file-seal.h"
 #include "manifest/ref.h"
 #include "manifest/statement.h"
 
@@ -311,12 +312,14 @@ vtree_verb_key_trust (VtreeCli *cli, GError **error)
 {
   g_autofree char *prefix = NULL;
   gboolean system = FALSE;
-  const GOptionEntry entries[]
-    = { { "ref", 0, 0, G_OPTION_ARG_FILENAME, &prefix,
-          "Trust it only for refs under PREFIX (whole components)", "PREFIX" },
-        { "system", 0, 0, G_OPTION_ARG_NONE, &system,
-          "Trust it for all users of this machine (needs root)", NULL },
-        no_entries[0] };
+  const GOptionEntry entries[] = {
+    { "ref", 0, 0, G_OPTION_ARG_FILENAME, &prefix,
+      "Trust it only for refs under PREFIX (whole components), or " VTREE_FILE_SEAL_REF,
+      "PREFIX" },
+    { "system", 0, 0, G_OPTION_ARG_NONE, &system,
+      "Trust it for all users of this machine (needs root)", NULL },
+    no_entries[0]
+  };
   g_autoptr (VtreePaths) paths = NULL;
   g_auto (VtreeAnchor) anchor = { NULL, NULL };
   g_autofree char *name = NULL;
@@ -324,7 +327,8 @@ vtree_verb_key_trust (VtreeCli *cli, GError **error)
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
-  if (prefix != NULL && !vtree_ref_check_name (prefix, error)) {
+  if (prefix != NULL && strcmp (prefix, VTREE_FILE_SEAL_REF) != 0
+      && !vtree_ref_check_name (prefix, error)) {
     g_prefix_error (error, "--ref: ");
     return false;
   }

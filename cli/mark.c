@@ -4,6 +4,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "manifest/file-seal.h"
 #include "manifest/ref.h"
 
 #include <errno.h>
@@ -136,7 +137,7 @@ vtree_verb_mark_reset (VtreeCli *cli, GError **error)
   if (!vtree_cli_parse (cli, no_entries, error))
     return false;
   ref = cli->args[0];
-  if (!vtree_ref_check_name (ref, error))
+  if (!vtree_file_seal_is_mark_ref (ref) && !vtree_ref_check_name (ref, error))
     return false;
   paths = vtree_paths_new (error);
   if (paths == NULL)

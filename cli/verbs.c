@@ -166,6 +166,30 @@ static const VtreeVerb verbs[] = {
     "Works on a full disk.\n\n"
     "  vtree gc --keep=1 --dry-run",
     0, 0, REPO | JSON | QUIET | WAIT, vtree_verb_gc },
+  { "seal", "FILE...", "Seal plain files where they are: fs-verity and a signature",
+    "The file can't be written to any more; `vtree unseal` first to edit it. Where "
+    "the\n"
+    "filesystem has no fs-verity this is said, and the file is only signed. Prints "
+    "the\n"
+    "digest. Signing keys as for commit.\n\n"
+    "  vtree seal ~/.bashrc",
+    1, G_MAXUINT, JSON | QUIET | WAIT, vtree_verb_seal },
+  { "check", "FILE...|-r DIR...|--all", "Check that sealed files are what was sealed",
+    "A line for each: sealed, altered, older, untrusted, missing, unsealed or failed, "
+    "and\n"
+    "the file; why goes to stderr. --all checks all that you have sealed, and finds "
+    "what "
+    "an\n"
+    "editor has replaced. Exits with the worst: 6, 4, 3, 7, 7, 7, 1, or 0.\n\n"
+    "  vtree check --all",
+    0, G_MAXUINT, JSON | QUIET, vtree_verb_check },
+  { "unseal", "FILE...", "Make sealed files ordinary again, to edit them",
+    "A copy without fs-verity replaces the file. What was sealed counts as older from "
+    "then\n"
+    "on, and the file is not in your log any more, nor is one that you have "
+    "deleted.\n\n"
+    "  vtree unseal ~/.bashrc",
+    1, G_MAXUINT, JSON | QUIET | WAIT, vtree_verb_unseal },
   { "digest", "FILE...", "Compute the fs-verity digests of files",
     "As \"fsverity digest\" does.\n\n"
     "  vtree digest /bin/sh",

@@ -16,6 +16,7 @@ const VtreeVerb *vtree_verbs_find (char **words, unsigned *used);
 
 /* Each as VtreeVerb.run; named as the verb. */
 bool vtree_verb_cat (VtreeCli *cli, GError **error);
+bool vtree_verb_check (VtreeCli *cli, GError **error);
 bool vtree_verb_checkout (VtreeCli *cli, GError **error);
 bool vtree_verb_commit (VtreeCli *cli, GError **error);
 bool vtree_verb_config (VtreeCli *cli, GError **error);
@@ -39,9 +40,11 @@ bool vtree_verb_mark_show (VtreeCli *cli, GError **error);
 bool vtree_verb_measure (VtreeCli *cli, GError **error);
 bool vtree_verb_mount (VtreeCli *cli, GError **error);
 bool vtree_verb_refs (VtreeCli *cli, GError **error);
+bool vtree_verb_seal (VtreeCli *cli, GError **error);
 bool vtree_verb_show (VtreeCli *cli, GError **error);
 bool vtree_verb_sign (VtreeCli *cli, GError **error);
 bool vtree_verb_stat (VtreeCli *cli, GError **error);
 bool vtree_verb_status (VtreeCli *cli, GError **error);
 bool vtree_verb_umount (VtreeCli *cli, GError **error);
+bool vtree_verb_unseal (VtreeCli *cli, GError **error);
 bool vtree_verb_verify (VtreeCli *cli, GError **error);

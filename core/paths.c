@@ -21,6 +21,8 @@ struct VtreePaths {
   bool is_root;
   char *repo;
   char *marks;
+  char *sealed;
+  char *home; /* NULL for root */
   char *private;
   char **keys;
   char **certificates;
@@ -35,6 +37,8 @@ vtree_paths_free (VtreePaths *paths)
     return;
   g_free (paths->repo);
   g_free (paths->marks);
+  g_free (paths->sealed);
+  g_free (paths->home);
   g_free (paths->private);
   g_strfreev (paths->keys);
   g_strfreev (paths->certificates);
@@ -84,6 +88,7 @@ vtree_paths_new_for_system (const char *dir)
   paths->is_root = true;
   paths->repo = g_strconcat (dir, VTREE_STATE_DIR "/repo", NULL);
   paths->marks = g_strconcat (dir, VTREE_STATE_DIR "/marks", NULL);
+  paths->sealed = g_strconcat (dir, VTREE_STATE_DIR "/sealed", NULL);
   set_lists (paths, vendor, system, NULL);
   return paths;
 }
@@ -120,6 +125,9 @@ vtree_paths_new_for_user (const char *home, GError **error)
   VtreePaths *paths = g_new0 (VtreePaths, 1);
   paths->repo = g_build_filename (data, "repo", NULL);
   paths->marks = g_build_filename (state, "marks", NULL);
+  paths->sealed = g_build_filename (state, "sealed", NULL);
+  if (home != NULL && g_path_is_absolute (home))
+    paths->home = g_canonicalize_filename (home, NULL);
   set_lists (paths, VTREE_VENDOR_DIR, VTREE_SYSCONF_DIR, config);
   return paths;
 }
@@ -163,6 +171,18 @@ const char *
 vtree_paths_marks (const VtreePaths *paths)
 {
   return paths->marks;
+}
+
+const char *
+vtree_paths_sealed (const VtreePaths *paths)
+{
+  return paths->sealed;
+}
+
+const char *
+vtree_paths_home (const VtreePaths *paths)
+{
+  return paths->home;
 }
 
 const char *

@@ -28,6 +28,12 @@ bool vtree_paths_is_root (const VtreePaths *paths);
 const char *vtree_paths_repo (const VtreePaths *paths);
 /* /var/lib/vtree/marks or $XDG_STATE_HOME/vtree/marks. */
 const char *vtree_paths_marks (const VtreePaths *paths);
+/* The log of what this user has sealed: /var/lib/vtree/sealed or
+ * $XDG_STATE_HOME/vtree/sealed. */
+const char *vtree_paths_sealed (const VtreePaths *paths);
+/* The user's home directory, absolute; NULL for root, whose files go by their absolute
+ * paths, and where there is none. */
+const char *vtree_paths_home (const VtreePaths *paths);
 /* /etc/vtree/private or $XDG_CONFIG_HOME/vtree/private. */
 const char *vtree_paths_private (const VtreePaths *paths);
 /* Where this user's own trusted keys go: /etc/vtree/keys.d or $XDG_CONFIG_HOME/…; the

@@ -40,6 +40,10 @@ bool vtree_seal_file (int fd, const VtreeDigest *digest,
 bool vtree_seal_in_place (int fd, mode_t mode, const VtreeDigest *digest,
                           const VtreeObjectSigner *signer, GError **error);
 
+/* Verity alone, unsigned, with the same waiting, for contents that nobody has hashed
+ * yet: measure it afterwards. Errors: VTREE_ERRNO_ERROR as above. */
+bool vtree_seal_enable (int fd, VtreeDigestAlg alg, GError **error);
+
 /* True where ERROR says that this file, on this system, can't be sealed, and not that
  * something is wrong with it. */
 bool vtree_seal_is_inability (const GError *error);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the verdict on a sealed file. Changes nothing but the mark.
+ */
+#include "manifest/file-seal-check.h"
+
+#include "core/error.h"
+#include "core/handoff.h"
+
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <string.h>
+
+typedef struct {
+  const VtreeFileSealChecker *checker;
+  VtreeFileSealTarget target;
+  char *name; /* that the seal must have */
+  VtreeFileSealAnswer *answer;
+} Check;
+
+static const struct {
+  const char *name;
+  VtreeExit code;
+} verdicts[] = {
+  [VTREE_FILE_SEAL_SEALED] = { "sealed", VTREE_EXIT_DONE },
+  [VTREE_FILE_SEAL_FAILED] = { "failed", VTREE_EXIT_FAILED },
+  [VTREE_FILE_SEAL_UNSEALED] = { "unsealed", VTREE_EXIT_MISSING },
+  [VTREE_FILE_SEAL_MISSING] = { "missing", VTREE_EXIT_MISSING },
+  [VTREE_FILE_SEAL_UNTRUSTED] = { "untrusted", VTREE_EXIT_UNTRUSTED },
+  [VTREE_FILE_SEAL_OLDER] = { "older", VTREE_EXIT_ROLLBACK },
+  [VTREE_FILE_SEAL_ALTERED] = { "altered", VTREE_EXIT_CORRUPT },
+};
+
+const char *
+vtree_file_seal_verdict_name (VtreeFileSealVerdict verdict)
+{
+  return verdicts[verdict].name;
+}
+
+int
+vtree_file_seal_verdict_exit (VtreeFileSealVerdict verdict)
+{
+  return (int) verdicts[verdict].code;
+}
+
+void
+vtree_file_seal_answer_clear (VtreeFileSealAnswer *answer)
+{
+  g_clear_pointer (&answer->place, g_free);
+  g_clear_pointer (&answer->reason, g_free);
+  g_clear_pointer (&answer->seal, vtree_file_seal_free);
+  g_clear_pointer (&answer->key_name, g_free);
+}
+
+/* --- the seal --------------------------------------------------------------------- */
+
+static bool
+verify_seal (Check *check, GBytes *whole, GBytes **statement, GError **error)
+{
+  VtreeFileSealAnswer *answer = check->answer;
+  const VtreeTrustKey *key;
+  answer->seal
+    = vtree_file_seal_verify (whole, check->checker->trust, statement, &key, error);
+  if (answer->seal == NULL)
+    return false;
+  answer->key = key->id;
+  answer->key_name = g_strdup (key->name);
+  return true;
+}
+
+static bool
+check_name (const Check *check, GError **error)
+{
+  const char *name = check->answer->seal->name;
+  if (strcmp (name, check->name) == 0)
+    return true;
+  g_autofree char *is = vtree_error_escape (name, -1);
+  g_autofree char *should = vtree_error_escape (check->name, -1);
+  return vtree_error_set (error, VTREE_ERROR_UNTRUSTED,
+                          "its seal is for another file, '%s', and this is '%s' (if "
+                          "that is meant, give --as)",
+                          is, should);
+}
+
+/* The log or a mark can't be read: that says nothing of the file. Always false. */
+static bool
+blame_state (GError **error)
+{
+  if (error != NULL && (*error)->domain == VTREE_ERROR)
+    (*error)->code = VTREE_ERROR_FAILED;
+  return false;
+}
+
+static bool
+check_mark (const Check *check, const VtreeMark *mine, const char *ref, GError **error)
+{
+  VtreeMark mark;
+  bool found;
+  if (!vtree_mark_load (check->checker->paths, ref, &found, &mark, error))
+    return blame_state (error);
+  if (!found || mine->version > mark.version)
+    return true;
+  if (mine->version < mark.version)
+    return vtree_error_set (error, VTREE_ERROR_ROLLBACK,
+                            "its seal is version %" G_GUINT64_FORMAT
+                            ", and %" G_GUINT64_FORMAT
+                            " was accepted before; if this is the right one, run "
+                            "`vtree seal` on it again",
+                            mine->version, mark.version);
+  return vtree_digest_equal (&mine->manifest, &mark.manifest)
+         || vtree_error_set (error, VTREE_ERROR_ROLLBACK,
+                             "another seal has been accepted as version "
+                             "%" G_GUINT64_FORMAT,
+                             mine->version);
+}
+
+/* --- the file --------------------------------------------------------------------- */
+
+static bool
+check_attributes (const Check *check, GError **error)
+{
+  const struct stat *st = &check->target.stat;
+  const VtreeFileSeal *seal = check->answer->seal;
+  if ((uint64_t) st->st_size != seal->size)
+    return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                            "it has %ju bytes, and %" G_GUINT64_FORMAT " were sealed",
+                            (uintmax_t) st->st_size, seal->size);
+  return (st->st_mode & 07777) == seal->mode
+         || vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                             "its mode is %04o, and %04o was sealed",
+                             st->st_mode & 07777, seal->mode);
+}
+
+static bool
+check_contents (const Check *check, GError **error)
+{
+  const VtreeFileSeal *seal = check->answer->seal;
+  VtreeDigest digest;
+  if (!vtree_file_seal_store_measure (&check->target, seal->digest.alg,
+                                      &check->answer->enforced, &digest, error))
+    return false;
+  return vtree_digest_equal (&digest, &seal->digest)
+         || vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                             "its contents are not what was sealed");
+}
+
+static bool
+check_seal (Check *check, GBytes *whole, GError **error)
+{
+  g_autoptr (GBytes) statement = NULL;
+  VtreeMark mark;
+  if (!verify_seal (check, whole, &statement, error) || !check_name (check, error)
+      || !vtree_file_seal_to_mark (check->answer->seal, statement, &mark, error))
+    return false;
+  g_autofree char *ref = vtree_file_seal_mark_ref (check->name);
+  return check_mark (check, &mark, ref, error) && check_attributes (check, error)
+         && check_contents (check, error)
+         && vtree_mark_raise (check->checker->paths, ref, &mark, error);
+}
+
+/* --- the verdict ------------------------------------------------------------------ */
+
+/* Takes REASON. */
+static bool
+set_verdict (VtreeFileSealAnswer *answer, VtreeFileSealVerdict verdict, char *reason)
+{
+  answer->verdict = verdict;
+  answer->reason = reason;
+  return true;
+}
+
+static VtreeFileSealVerdict
+judge_error (const GError *error)
+{
+  switch (vtree_exit_code (error)) {
+  case VTREE_EXIT_CORRUPT:
+    return VTREE_FILE_SEAL_ALTERED;
+  case VTREE_EXIT_UNTRUSTED:
+    return VTREE_FILE_SEAL_UNTRUSTED;
+  case VTREE_EXIT_ROLLBACK:
+    return VTREE_FILE_SEAL_OLDER;
+  default:
+    return VTREE_FILE_SEAL_FAILED;
+  }
+}
+
+static bool
+has_verity (int fd)
+{
+  struct statx stx;
+  return statx (fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) == 0
+         && (stx.stx_attributes & STATX_ATTR_VERITY) != 0;
+}
+
+static bool
+set_unsealed (const Check *check)
+{
+  const char *reason = "it has no seal";
+  if (has_verity (check->target.fd))
+    reason = "it has fs-verity and no seal; run `vtree seal` on it again";
+  else if (check->answer->logged)
+    reason = "you sealed it, and it has no seal now: another file has taken its place";
+  return set_verdict (check->answer, VTREE_FILE_SEAL_UNSEALED, g_strdup (reason));
+}
+
+static bool
+set_absent (const Check *check, VtreeFileSealTargetKind kind)
+{
+  if (kind == VTREE_FILE_SEAL_TARGET_MISSING)
+    return set_verdict (check->answer, VTREE_FILE_SEAL_MISSING,
+                        g_strdup (check->answer->logged
+                                    ? "you sealed it, and it is gone"
+                                    : "there is no such file"));
+  g_autofree char *what = vtree_file_seal_target_describe (&check->target);
+  return set_verdict (check->answer, VTREE_FILE_SEAL_UNSEALED,
+                      g_strdup_printf ("it is %s, which has no seal", what));
+}
+
+static bool
+find_name (Check *check, GError **error)
+{
+  g_autofree char *logged = NULL;
+  const char *wanted = check->checker->name;
+  if (!vtree_file_seal_log_find (check->checker->paths, check->target.place, &logged,
+                                 error))
+    return blame_state (error);
+  check->answer->logged = logged != NULL;
+  if (wanted == NULL)
+    wanted = logged != NULL ? logged : check->target.place;
+  check->name = g_strdup (wanted);
+  return true;
+}
+
+static bool
+judge (Check *check, const char *file, GError **error)
+{
+  VtreeFileSealAnswer *answer = check->answer;
+  VtreeFileSealTargetKind kind;
+  g_autoptr (GBytes) whole = NULL;
+  bool opened = vtree_file_seal_target_open (check->checker->paths, file,
+                                             &check->target, &kind, error);
+  answer->place = g_strdup (check->target.place);
+  if (!opened || !find_name (check, error))
+    return false;
+  if (kind != VTREE_FILE_SEAL_TARGET_OPEN)
+    return set_absent (check, kind);
+  if (!vtree_file_seal_store_load (&check->target, &answer->where, &whole, error))
+    return false;
+  return whole != NULL ? check_seal (check, whole, error) : set_unsealed (check);
+}
+
+void
+vtree_file_seal_check (const VtreeFileSealChecker *checker, const char *file,
+                       VtreeFileSealAnswer *answer)
+{
+  g_autoptr (GError) error = NULL;
+  Check check
+    = { .checker = checker, .target = VTREE_FILE_SEAL_TARGET_INIT, .answer = answer };
+  *answer = (VtreeFileSealAnswer){ .verdict = VTREE_FILE_SEAL_SEALED };
+  if (!judge (&check, file, &error))
+    set_verdict (answer, judge_error (error), g_strdup (error->message));
+  vtree_file_seal_target_clear (&check.target);
+  g_free (check.name);
+}
