@@ -7,34 +7,19 @@
  */
 #include "core/beneath.h"
 #include "core/ingest-private.h"
+#include "core/object-fault.h"
 #include "core/seal.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define RUN_SIZE ((size_t) 256 * 1024)
-
-/* Errors that say something of the file, not of this process or of the moment. */
-static bool
-is_files_fault (const GError *error)
-{
-  static const int errnos[] = { EACCES,  EPERM, EIO,   EBADMSG, EUCLEAN, EISDIR,
-                                ENOTDIR, ELOOP, EXDEV, ENXIO,   ENOKEY,  EKEYREJECTED };
-  if (error->domain == VTREE_ERROR)
-    return error->code == VTREE_ERROR_CORRUPT;
-  for (size_t i = 0; i < G_N_ELEMENTS (errnos); i++) {
-    if (error->domain == VTREE_ERRNO_ERROR && error->code == errnos[i])
-      return true;
-  }
-  return false;
-}
 
 /* After a step on the file that failed with FAILED (taken): *REUSE is bad, or it is an
  * error of ours. */
 static bool
 judge_failure (GError *failed, VtreeReuse *reuse, GError **error)
 {
-  if (!is_files_fault (failed)) {
+  if (!vtree_object_fault (failed)) {
     g_propagate_error (error, failed);
     return false;
   }

@@ -4,8 +4,8 @@
  * Merkle file too. What the kernel enforces is hashed by the kernel alone. Writes
  * nothing; may give the file verity where it is.
  */
-#include "core/builtin.h"
 #include "core/merkle.h"
+#include "core/object-fault.h"
 #include "core/store-locate.h"
 
 #include <errno.h>
@@ -21,14 +21,7 @@ static bool
 judge (GError *failed, VtreeStoreVerdict *verdict, char **message, GError **error)
 {
   bool missing = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING);
-  bool of_object = missing || g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT)
-                   || g_error_matches (failed, VTREE_ERRNO_ERROR, EIO)
-                   || g_error_matches (failed, VTREE_ERRNO_ERROR, EACCES)
-                   || g_error_matches (failed, VTREE_ERRNO_ERROR, EISDIR)
-                   || (failed->domain == VTREE_ERRNO_ERROR
-                       && vtree_builtin_refusal (failed->code) != NULL)
-                   || g_error_matches (failed, VTREE_ERRNO_ERROR, EUCLEAN);
-  if (!of_object) {
+  if (!missing && !vtree_object_fault (failed)) {
     g_propagate_error (error, failed);
     return false;
   }

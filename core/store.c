@@ -9,6 +9,7 @@
 #include "core/store.h"
 
 #include "core/beneath.h"
+#include "core/object-fault.h"
 #include "core/staging.h"
 #include "core/store-locate.h"
 #include <dirent.h>
@@ -217,7 +218,27 @@ typedef struct {
   void *context;
 } Walk;
 
-/* Takes FD. A file that goes away while we look is passed over. */
+/* A file that goes away while we look is passed over; one that the filesystem has lost
+ * is still a name. */
+static bool
+visit (const Walk *walk, int fd, const char *name, const VtreeDigest *digest,
+       GError **error)
+{
+  struct stat st = { 0 };
+  g_autoptr (GError) failed = NULL;
+  if (fstatat (fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (errno == ENOENT)
+      return true;
+    vtree_error_set_errno (&failed, errno, "stat %s", name);
+    if (!vtree_object_fault (failed)) {
+      g_propagate_error (error, g_steal_pointer (&failed));
+      return false;
+    }
+  }
+  return walk->each (walk->context, digest, (uint64_t) st.st_size, error);
+}
+
+/* Takes FD. */
 static bool
 walk_fanout (const Walk *walk, int fd, const char *fanout, GError **error)
 {
@@ -228,16 +249,10 @@ walk_fanout (const Walk *walk, int fd, const char *fanout, GError **error)
   }
   bool ok = true;
   VtreeDigest digest;
-  struct stat st;
   errno = 0;
-  for (struct dirent *entry; ok && (entry = readdir (dir)) != NULL; errno = 0) {
-    if (!vtree_digest_from_path (walk->store->alg, fanout, entry->d_name, &digest))
-      continue;
-    if (fstatat (fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-      ok = walk->each (walk->context, &digest, (uint64_t) st.st_size, error);
-    else if (errno != ENOENT)
-      ok = vtree_error_set_errno (error, errno, "stat %s/%s", fanout, entry->d_name);
-  }
+  for (struct dirent *entry; ok && (entry = readdir (dir)) != NULL; errno = 0)
+    if (vtree_digest_from_path (walk->store->alg, fanout, entry->d_name, &digest))
+      ok = visit (walk, fd, entry->d_name, &digest, error);
   if (ok && errno != 0)
     ok = vtree_error_set_errno (error, errno, "read directory %s", fanout);
   closedir (dir);

@@ -35,7 +35,8 @@ bool vtree_store_open_raw (const VtreeStore *store, const VtreeDigest *digest,
                            VtreeFd *fd, GError **error);
 
 /* Calls EACH for every loose object name in the store, in no order; a false from it
- * stops. SIZE is the file's. Files whose name is no digest are passed over. */
+ * stops. SIZE is the file's, 0 where the filesystem can't tell. Files whose name is no
+ * digest are passed over. */
 typedef bool (*VtreeStoreEach) (void *context, const VtreeDigest *digest, uint64_t size,
                                 GError **error);
 bool vtree_store_foreach (const VtreeStore *store, VtreeStoreEach each, void *context,
