@@ -162,6 +162,23 @@ test_add_replaces (void)
 }
 
 static void
+test_add_lines (void)
+{
+  g_autoptr (VtreeSignatures) signatures = vtree_signatures_new ();
+  g_autoptr (VtreeSignatures) other = parse ("other x\ned25519 " ID " " SIG "\n", NULL);
+  g_autoptr (GError) error = NULL;
+  VtreeKeyId id;
+  g_assert_true (vtree_key_id_parse (ID, &id));
+  g_assert_true (vtree_signatures_add_pkcs7 (signatures, &id, "\xff", 1, &error));
+  g_assert_true (vtree_signatures_add_pkcs7 (signatures, &id, "\0\0\0", 3, &error));
+  for (size_t i = 0; i < 2; i++)
+    g_assert_true (
+      vtree_signatures_add_line (signatures, vtree_signatures_peek (other, i), &error));
+  g_assert_no_error (error);
+  assert_text (signatures, "pkcs7 " ID " AAAA\ned25519 " ID " " SIG "\n");
+}
+
+static void
 test_merge (void)
 {
   g_autoptr (VtreeSignatures) a = parse ("other x\ned25519 " ID " " SIG "\n", NULL);
@@ -182,6 +199,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/signature/nul", test_nul);
   g_test_add_func ("/core/signature/fields", test_fields);
   g_test_add_func ("/core/signature/limits", test_limits);
+  g_test_add_func ("/core/signature/add-lines", test_add_lines);
   g_test_add_func ("/core/signature/merge-keeps-the-size", test_merge_keeps_the_size);
   g_test_add_func ("/core/signature/add-replaces", test_add_replaces);
   g_test_add_func ("/core/signature/merge", test_merge);
