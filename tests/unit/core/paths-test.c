@@ -37,6 +37,7 @@ test_root_ignores_environment (void)
   g_assert_cmpstr (vtree_paths_private (paths), ==, VTREE_SYSCONF_DIR "/private");
   g_assert_cmpstr (vtree_paths_keys (paths), ==, VTREE_SYSCONF_DIR "/keys.d");
   g_assert_cmpstr (vtree_paths_revoked (paths), ==, VTREE_SYSCONF_DIR "/revoked.d");
+  g_assert_cmpstr (vtree_paths_certificates (paths), ==, VTREE_SYSCONF_DIR "/certs.d");
   const char *const *keys = vtree_paths_all_keys (paths);
   g_assert_cmpstr (keys[0], ==, VTREE_VENDOR_DIR "/keys.d");
   g_assert_cmpstr (keys[1], ==, VTREE_SYSCONF_DIR "/keys.d");
@@ -77,6 +78,11 @@ test_user_from_home (void)
   g_assert_cmpstr (revoked[1], ==, VTREE_SYSCONF_DIR "/revoked.d");
   g_assert_cmpstr (revoked[2], ==, "/home/u/.config/vtree/revoked.d");
   g_assert_null (revoked[3]);
+  const char *const *certificates = vtree_paths_all_certificates (paths);
+  g_assert_cmpstr (certificates[0], ==, VTREE_VENDOR_DIR "/certs.d");
+  g_assert_cmpstr (certificates[1], ==, VTREE_SYSCONF_DIR "/certs.d");
+  g_assert_cmpstr (certificates[2], ==, "/home/u/.config/vtree/certs.d");
+  g_assert_null (certificates[3]);
   const char *const *settings = vtree_paths_settings (paths);
   g_assert_cmpstr (settings[0], ==, VTREE_SYSCONF_DIR "/vtree.conf");
   g_assert_cmpstr (settings[1], ==, "/home/u/.config/vtree/vtree.conf");
