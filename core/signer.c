@@ -140,10 +140,12 @@ verify (const VtreeSigner *signer, VtreeSpan message, VtreeSpan value, GError **
 {
   if (signer->anchor.certificate == NULL)
     return verify_key (signer, message, value, error);
-  if (vtree_pkcs7_verify (signer->anchor.certificate, message, value, error))
+  g_autoptr (GError) cause = NULL;
+  if (vtree_pkcs7_verify (signer->anchor.certificate, message, value, &cause))
     return true;
-  g_prefix_error (error, "what it gave does not count as this certificate's: ");
-  return false;
+  return vtree_error_set (error, VTREE_ERROR_UNTRUSTED,
+                          "what it gave does not count as this certificate's: %s",
+                          cause->message);
 }
 
 static bool
