@@ -95,14 +95,12 @@ judge (const VtreeRepo *repo, const VtreeFsckResult *result, GError **error)
     code = VTREE_ERROR_MISSING;
   if (result->corrupt > 0)
     code = VTREE_ERROR_CORRUPT;
-  return vtree_error_set (error, code,
-                          "check %s: %" G_GUINT64_FORMAT " corrupt, %" G_GUINT64_FORMAT
-                          " missing, %" G_GUINT64_FORMAT " untrusted%s",
-                          vtree_repo_path (repo), result->corrupt, result->missing,
-                          result->untrusted,
-                          result->corrupt + result->missing > 0
-                            ? "; repair with --repair-from=DIR or a new commit"
-                            : "");
+  return vtree_error_set (
+    error, code,
+    "check %s: %" G_GUINT64_FORMAT " corrupt, %" G_GUINT64_FORMAT
+    " missing, %" G_GUINT64_FORMAT " untrusted%s",
+    vtree_repo_path (repo), result->corrupt, result->missing, result->untrusted,
+    result->corrupt + result->missing > 0 ? "; repair with --repair-from=DIR" : "");
 }
 
 static void

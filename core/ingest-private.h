@@ -46,6 +46,7 @@ struct VtreeIngest {
   VtreeDigestAlg alg;
   bool kernel;                     /* objects are sealed with the kernel's verity */
   const VtreeObjectSigner *signer; /* …and with a signature */
+  bool reads_enforced;             /* see VtreeIngestOptions */
   VtreeStaging staging;
   VtreeFd objects_fd;
   VtreeFd merkle_fd;

@@ -127,7 +127,7 @@ check_signature (const VtreeIngest *ingest, int fd, VtreeReuse *reuse, GError **
   return true;
 }
 
-/* The kernel's word, where it enforces: *MEASURED. */
+/* The kernel's word, where it enforces: *MEASURED. It has read no block for that. */
 static bool
 measure (const VtreeIngest *ingest, int fd, const VtreeDigest *digest, bool *measured,
          VtreeReuse *reuse, GError **error)
@@ -156,6 +156,23 @@ strengthen (const VtreeIngest *ingest, int fd, const VtreeDigest *digest)
                                                                     : VTREE_REUSE_WEAK;
 }
 
+/* What lies in the object's place, FD, which the kernel has MEASURED as *REUSE says, or
+ * has not. */
+static bool
+judge_contents (const VtreeIngest *ingest, const VtreeStaged *staged, int fd,
+                bool measured, VtreeReuse *reuse, GError **error)
+{
+  VtreeReuse found;
+  Expected expected = { .data = staged->data, .fd = staged->fd };
+  if (!compare_contents (fd, staged->size, expected, &found, error))
+    return false;
+  if (!measured && ingest->kernel && found == VTREE_REUSE_GOOD)
+    *reuse = strengthen (ingest, fd, &staged->digest);
+  else if (!measured || found == VTREE_REUSE_BAD)
+    *reuse = found;
+  return true;
+}
+
 bool
 vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
                     VtreeReuse *reuse, GError **error)
@@ -169,14 +186,9 @@ vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
     return true;
   if (!measure (ingest, fd, &staged->digest, &measured, reuse, error))
     return false;
-  if (measured)
+  if (measured && (!ingest->reads_enforced || *reuse == VTREE_REUSE_BAD))
     return true;
-  Expected expected = { .data = staged->data, .fd = staged->fd };
-  if (!compare_contents (fd, staged->size, expected, reuse, error))
-    return false;
-  if (ingest->kernel && *reuse == VTREE_REUSE_GOOD)
-    *reuse = strengthen (ingest, fd, &staged->digest);
-  return true;
+  return judge_contents (ingest, staged, fd, measured, reuse, error);
 }
 
 bool

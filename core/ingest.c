@@ -66,6 +66,7 @@ vtree_ingest_new (const VtreeRepo *repo, const VtreeIngestOptions *options,
   ingest->path = vtree_error_escape (vtree_repo_path (repo), -1);
   ingest->alg = vtree_repo_options (repo)->digest;
   ingest->signer = options->signer;
+  ingest->reads_enforced = options->reads_enforced;
   ingest->objects_fd = ingest->merkle_fd = -1;
   g_mutex_init (&ingest->lock);
   ingest->taken

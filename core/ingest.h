@@ -24,6 +24,9 @@ typedef struct {
   /* signs what is sealed (borrowed as long as the ingest); NULL: nobody. Then auto is
    * as good as require, and what is sealed without a signature is replaced. */
   const VtreeObjectSigner *signer;
+  /* For repair: an object that is there and that the kernel enforces is read too, and
+   * replaced if it has bad blocks; its measurement says nothing of those. */
+  bool reads_enforced;
 } VtreeIngestOptions;
 
 typedef struct {

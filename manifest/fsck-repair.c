@@ -218,7 +218,8 @@ vtree_fsck_repair (VtreeFsck *fsck, GError **error)
   if (fsck->options->repair_from == NULL || !has_wanted (fsck))
     return true;
   VtreeIngestOptions options = { .verity = vtree_repo_options (fsck->repo)->verity,
-                                 .signer = fsck->options->signer };
+                                 .signer = fsck->options->signer,
+                                 .reads_enforced = true };
   if (fsck->options->seal)
     options.verity = VTREE_VERITY_REQUIRE;
   g_autoptr (VtreeIngest) ingest = vtree_ingest_new (fsck->repo, &options, error);

@@ -158,6 +158,30 @@ test_upgrade_by_another_file (void)
   g_assert_cmpuint (stats.new_objects, ==, 1);
 }
 
+/* The kernel's measurement says nothing of blocks; repair has them read. */
+static void
+test_bad_block_of_enforced (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  setup (&fixture);
+  g_autoptr (GError) error = NULL;
+  VtreeDigest digest = { 0 };
+  VtreeIngestStats stats;
+  VtreeIngestOptions repair = { .reads_enforced = true };
+  g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 9000, &digest, &stats, &error));
+  g_assert_true (put_signed (&fixture, &repair, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (stats.shared_objects, ==, 1);
+  g_autofree char *object = repo_fixture_object (&fixture, &digest);
+  ino_t before = fake_kernel_inode (object);
+  repo_fixture_flip (object, 5000);
+  g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (stats.shared_objects, ==, 1);
+  g_assert_true (put_signed (&fixture, &repair, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (stats.replaced, ==, 1);
+  g_assert_cmpuint (fake_kernel_inode (object), !=, before);
+  g_assert_true (fake_kernel_enforces (object));
+}
+
 /* Without its own hands on verity a commit still believes the kernel, and adds no
  * Merkle file to what that enforces. */
 static void
@@ -297,6 +321,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/ingest-kernel/upgrade", test_upgrade);
   g_test_add_func ("/core/ingest-kernel/upgrade-by-another-file",
                    test_upgrade_by_another_file);
+  g_test_add_func ("/core/ingest-kernel/bad-block-of-enforced",
+                   test_bad_block_of_enforced);
   g_test_add_func ("/core/ingest-kernel/off-after-on", test_off_after_on);
   g_test_add_func ("/core/ingest-kernel/signed", test_signed);
   for (size_t i = 0; i < G_N_ELEMENTS (refusals); i++) {
