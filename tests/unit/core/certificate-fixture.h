@@ -13,7 +13,8 @@ typedef struct {
   VtreePrivateKey *key;          /* likewise */
 } Certified;
 
-/* A new key: "RSA 2048", "EC P-256", "ED25519", or what else EVP_PKEY_Q_keygen knows. */
+/* A new key: "RSA 2048", "EC P-256", "ED25519", or what else EVP_PKEY_Q_keygen
+ * knows. */
 EVP_PKEY *certified_key (const char *algorithm);
 
 /* A self-signed certificate of CN=NAME for PKEY, which is taken, with the given serial

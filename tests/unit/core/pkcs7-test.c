@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PKCS #7: what OpenSSL makes is read, what we make OpenSSL reads, and no byte of it can
- * be another one. */
+/* PKCS #7: what OpenSSL makes is read, what we make OpenSSL reads, and no byte of it
+ * can be another one. */
 #include "core/pkcs7-private.h"
 #include "core/pkcs7.h"
 #include "tests/lib/test.h"
