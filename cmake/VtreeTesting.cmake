@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # How tests are declared. Labels: unit (no root, no FUSE, no network), mount, campaign,
-# fuzz, lint, install. Exit status 77 means "cannot run here", and says why.
+# fuzz, lint, install, guest, debian13. Exit status 77 means "cannot run here", and says
+# why.
+
+# Whether the guest's tests are there: not beside a sanitizer, since what they test is
+# built in the guest's own root.
+set(VTREE_GUEST ON)
+if(VTREE_SANITIZE OR VTREE_FUZZ)
+  set(VTREE_GUEST OFF)
+endif()
 
 # vtree_test_properties(TEST LABEL SECONDS): what all our tests have in common.
 function(vtree_test_properties test label seconds)
   set_tests_properties(
     ${test}
     PROPERTIES
-      LABELS ${label}
+      LABELS "${label}"
       TIMEOUT ${seconds}
       SKIP_RETURN_CODE 77)
   # Slices would hide use after free from the sanitizers (GLib before 2.76).
@@ -65,6 +73,43 @@ function(vtree_script_test)
   vtree_test_properties(${arg_NAME} ${arg_LABEL} ${arg_TIMEOUT})
   set_tests_properties(${arg_NAME} PROPERTIES PROCESSORS ${arg_PROCESSORS} RUN_SERIAL
                                               ${arg_SERIAL})
+  if(arg_LABEL STREQUAL mount)
+    vtree_debian13_test(${arg_NAME} ${arg_SCRIPT} ${arg_TIMEOUT} ${arg_ARGS})
+  endif()
+endfunction()
+
+# vtree_debian13_test(NAME SCRIPT SECONDS [ARG...]): the script once more, as
+# debian13/NAME, in the Debian 13 root with what is built there.
+function(vtree_debian13_test name script seconds)
+  if(NOT VTREE_GUEST)
+    return()
+  endif()
+  file(RELATIVE_PATH path "${PROJECT_SOURCE_DIR}"
+       "${CMAKE_CURRENT_SOURCE_DIR}/${script}")
+  add_test(NAME debian13/${name} COMMAND "${PROJECT_SOURCE_DIR}/tests/guest/debian13.sh"
+                                         ${path} ${ARGN})
+  vtree_test_properties(debian13/${name} debian13 ${seconds})
+  set_tests_properties(debian13/${name} PROPERTIES FIXTURES_REQUIRED guest-build)
+endfunction()
+
+# vtree_guest_test(NAME plain [TIMEOUT SECONDS])
+#
+# tests/guest/inside/NAME.sh in a boot of its own, as guest/NAME: a bash script that
+# sources tests/lib/guest.sh.
+function(vtree_guest_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_test(NAME guest/${arg_NAME} COMMAND "${PROJECT_SOURCE_DIR}/tests/guest/boot.sh"
+                                          ${arg_NAME})
+  math(EXPR seconds "${arg_TIMEOUT} + 30")
+  vtree_test_properties(guest/${arg_NAME} guest ${seconds})
+  set_tests_properties(guest/${arg_NAME} PROPERTIES FIXTURES_REQUIRED guest-build)
+  set_property(
+    TEST guest/${arg_NAME}
+    APPEND
+    PROPERTY ENVIRONMENT "VTREE_GUEST_TIMEOUT=${arg_TIMEOUT}")
 endfunction()
 
 # vtree_test_program(NAME forging-fs SOURCES forging-fs.c [...] LIBS ... [...])

@@ -31,20 +31,7 @@ export VTREE_SOURCE_DIR VTREE_BINDIR VTREE_BUILD_DIR VTREE_CAMPAIGN
 vtree_passed=0
 vtree_failed=0
 
-# must_all_run: whether a skip is a failure.
-must_all_run() {
-  [ -n "${CI:-}${VTREE_REQUIRE_ALL:-}" ]
-}
-
-# skip REASON: ends the script because the machine lacks something.
-skip() {
-  if must_all_run; then
-    echo "must run here, but: $*" >&2
-    exit 1
-  fi
-  echo "skipped: $*" >&2
-  exit 77
-}
+. "$VTREE_SOURCE_DIR/tests/lib/skip.sh"
 
 if [ "$(id -u)" = 0 ] && [ -z "${VTREE_TEST_WORLD:-}" ]; then
   unshare --mount --pid --fork true 2>/dev/null || skip "no private mount namespace"
