@@ -15,7 +15,7 @@ packages=(
   libssl-dev libxxhash-dev ninja-build pkgconf
   # for the tests
   acl attr btrfs-progs dosfstools e2fsprogs fsverity fuse3 iproute2 keyutils libcap2-bin
-  mount openssl procps python3 rsync strace util-linux
+  mount openssl procps python3 rsync strace util-linux xfsprogs
 )
 
 mirror() {
