@@ -260,13 +260,18 @@ vtree_paths_check_owner (int fd, const char *path, GError **error)
   return true;
 }
 
-static mode_t
-mode_for_new (const char *name, bool is_last)
+/* Whether NAME is that of a directory which every user reads, with all beneath it. */
+static bool
+is_public_list (const char *name)
 {
-  if (geteuid () != 0)
-    return 0700;
   static const char *const lists[] = { "keys.d", "certs.d", "revoked.d", NULL };
-  return !is_last || g_strv_contains (lists, name) ? 0755 : 0700;
+  return g_strv_contains (lists, name);
+}
+
+static mode_t
+mode_for_new (bool is_public)
+{
+  return geteuid () == 0 && is_public ? 0755 : 0700;
 }
 
 static bool
@@ -292,11 +297,13 @@ make_all (const char *dir, GError **error)
 {
   g_auto (GStrv) names = g_strsplit (dir, "/", -1);
   g_autoptr (GString) path = g_string_new (NULL);
+  bool in_list = false;
   for (char **name = names; *name != NULL; name++) {
     if (**name == '\0')
       continue;
     g_string_append_printf (path, "/%s", *name);
-    if (!make_one (path->str, mode_for_new (*name, name[1] == NULL), error))
+    in_list = in_list || is_public_list (*name);
+    if (!make_one (path->str, mode_for_new (in_list || name[1] != NULL), error))
       return false;
   }
   return true;

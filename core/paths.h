@@ -51,9 +51,10 @@ const char *const *vtree_paths_settings (const VtreePaths *paths);
 
 /* Opens DIR (absolute; symlinks on the way to it are followed), made with its missing
  * parents if MAKE: what is made is 0755 for root and 0700 for a user, the directory
- * itself always 0700 unless it is named keys.d, certs.d or revoked.d. Checks it, and
- * the one that it is in, with vtree_paths_check_owner(). Returns an owned descriptor,
- * or -1; *MISSING (may be NULL only with MAKE) tells absence from an error. */
+ * itself always 0700 unless it is, or is beneath, a keys.d, certs.d or revoked.d.
+ * Checks it, and the one that it is in, with vtree_paths_check_owner(). Returns an
+ * owned descriptor, or -1; *MISSING (may be NULL only with MAKE) tells absence from an
+ * error. */
 int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
                                 GError **error);
 

@@ -238,6 +238,18 @@ read_subdirectory (VtreeTrust *trust, const Place *place, const char *name,
          && read_place (trust, &below, error);
 }
 
+/* A directory is not taken for the revocation that somebody meant it to be. */
+static bool
+check_directory (const Place *place, const char *name, const char *path, GError **error)
+{
+  VtreeKeyId id;
+  if (place->kind != REVOKED || !vtree_key_id_parse (name, &id))
+    return true;
+  return set_place_error (error, path,
+                          "a directory, and a revocation is a file; put a file of that "
+                          "name in its place");
+}
+
 static bool
 read_one (VtreeTrust *trust, const Place *place, const char *name, GError **error)
 {
@@ -252,7 +264,8 @@ read_one (VtreeTrust *trust, const Place *place, const char *name, GError **erro
                             "a symlink, which is not followed here; put a copy of the "
                             "key in its place");
   if (S_ISDIR (st.st_mode))
-    return read_subdirectory (trust, place, name, error);
+    return check_directory (place, name, path, error)
+           && read_subdirectory (trust, place, name, error);
   if (g_str_has_suffix (name, ".pem"))
     return add_pem (trust, place, name, path, error);
   return place->kind != REVOKED

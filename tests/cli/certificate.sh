@@ -67,6 +67,11 @@ for name in ec p521 rsa ed; do
   check 'it says whose it is' grep -q 'certificate of .*CN=' "$VTREE_TMP/stderr"
   check 'it lies in certs.d' test -e "$config/certs.d/apps/$name.pem"
 done
+# What root makes for everybody, everybody can read.
+if [ "$config" = /etc/vtree ]; then
+  expect_exit 0 run_as_user vtree key show "$(id_of ec)"
+  expect_stdout '^trusted: for apps by /etc/vtree/certs.d/apps/ec.pem$'
+fi
 expect_exit 0 v key trust "$work/ec.pem" --ref=apps
 check_equal 'nothing twice' "$(find "$config/certs.d" -type f | wc -l)" 4
 expect_exit 0 v key list

@@ -146,11 +146,16 @@ test_open_makes_private_directories (void)
   g_assert_no_error (error);
   g_auto (VtreeFd) keys_fd = vtree_paths_open_directory (keys, true, NULL, &error);
   g_assert_no_error (error);
+  g_autofree char *limited = g_build_filename (parent, "certs.d", "a", "b", NULL);
+  g_auto (VtreeFd) limited_fd
+    = vtree_paths_open_directory (limited, true, NULL, &error);
+  g_assert_no_error (error);
   umask (old);
   unsigned public = geteuid () == 0 ? 0755 : 0700;
   g_assert_cmpuint (mode_of (parent), ==, public);
   g_assert_cmpuint (mode_of (dir), ==, 0700);
   g_assert_cmpuint (mode_of (keys), ==, public);
+  g_assert_cmpuint (mode_of (limited), ==, public);
 }
 
 static void

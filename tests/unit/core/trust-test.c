@@ -384,8 +384,16 @@ static void
 test_a_revocation_is_not_overlooked (Fixture *f, gconstpointer unused)
 {
   (void) unused;
+  char id[VTREE_KEY_ID_TEXT_MAX];
+  vtree_key_id_format (&f->id[0], id);
+  g_autofree char *inside = g_build_filename (id, "README.pem", NULL);
   revoke_as (f, "alice.pub", f->pem[0]);
   assert_load_fails (f, "must not be overlooked");
+  g_autofree char *path
+    = g_build_filename (vtree_paths_revoked (f->paths), "alice.pub", NULL);
+  g_assert_cmpint (unlink (path), ==, 0);
+  revoke_as (f, inside, f->pem[1]);
+  assert_load_fails (f, "a directory, and a revocation is a file");
 }
 
 static void
