@@ -118,6 +118,18 @@ vtree_pkcs7_oid_signed_data (void)
 }
 
 VtreeSpan
+vtree_pkcs7_oid_content_type (void)
+{
+  return span_of (&oid_content_type);
+}
+
+VtreeSpan
+vtree_pkcs7_oid_message_digest (void)
+{
+  return span_of (&oid_message_digest);
+}
+
+VtreeSpan
 vtree_pkcs7_oid_hash (VtreeAsymmetricHash hash)
 {
   for (size_t i = 0; i < G_N_ELEMENTS (hashes); i++) {

@@ -23,6 +23,8 @@ bool vtree_pkcs7_parse (VtreeSpan bytes, VtreePkcs7 *fields, GError **error);
 /* Contents of object identifiers; static. */
 VtreeSpan vtree_pkcs7_oid_data (void);
 VtreeSpan vtree_pkcs7_oid_signed_data (void);
+VtreeSpan vtree_pkcs7_oid_content_type (void);
+VtreeSpan vtree_pkcs7_oid_message_digest (void);
 VtreeSpan vtree_pkcs7_oid_hash (VtreeAsymmetricHash hash);
 /* Of the signature's algorithm; *HAS_NULL: NULL parameters belong to it. */
 VtreeSpan vtree_pkcs7_oid_signature (VtreeAsymmetric kind, VtreeAsymmetricHash hash,

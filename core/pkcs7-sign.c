@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the writing of detached signatures. OpenSSL 3.0's own writer of CMS can't do it
- * with Ed25519.
+ * with Ed25519, and later ones read that with signed attributes alone: so these are
+ * always written.
  */
 #include "core/certificate-private.h"
 #include "core/der.h"
@@ -41,10 +42,47 @@ write_hash (VtreeAsymmetricHash hash)
   return write_algorithm (vtree_pkcs7_oid_hash (hash), false);
 }
 
+/* Takes VALUE. */
+static GBytes *
+write_attribute (VtreeSpan name, GBytes *value)
+{
+  GBytes *oid = WRAP (VTREE_DER_OID, bytes_of (name));
+  GBytes *values = WRAP (VTREE_DER_SET, value);
+  return WRAP (VTREE_DER_SEQUENCE, oid, values);
+}
+
+/* What is signed: the SET of contentType and messageDigest, which stand in the order
+ * that DER wants. */
+static GBytes *
+write_attributes (VtreeAsymmetricHash hash, VtreeSpan message, GError **error)
+{
+  uint8_t digest[VTREE_ASYMMETRIC_HASH_MAX];
+  size_t size = vtree_asymmetric_digest (hash, message, digest);
+  if (size == 0) {
+    vtree_error_set (error, VTREE_ERROR_FAILED, "sign: OpenSSL can't hash");
+    return NULL;
+  }
+  GBytes *data = WRAP (VTREE_DER_OID, bytes_of (vtree_pkcs7_oid_data ()));
+  GBytes *octets = WRAP (VTREE_DER_OCTETS, g_bytes_new (digest, size));
+  return WRAP (VTREE_DER_SET, write_attribute (vtree_pkcs7_oid_content_type (), data),
+               write_attribute (vtree_pkcs7_oid_message_digest (), octets));
+}
+
+/* ATTRIBUTES with the tag that they have in their place. */
+static GBytes *
+retag (GBytes *attributes)
+{
+  size_t size;
+  const uint8_t *set = g_bytes_get_data (attributes, &size);
+  uint8_t *copy = g_memdup2 (set, size);
+  copy[0] = VTREE_DER_CONTEXT (0);
+  return g_bytes_new_take (copy, size);
+}
+
 /* The one SignerInfo; takes SIGNATURE. */
 static GBytes *
 write_info (const VtreeCertificate *certificate, VtreeAsymmetricHash hash,
-            GBytes *signature)
+            GBytes *attributes, GBytes *signature)
 {
   bool has_null;
   VtreeSpan algorithm
@@ -54,7 +92,7 @@ write_info (const VtreeCertificate *certificate, VtreeAsymmetricHash hash,
             bytes_of (vtree_certificate_serial (certificate)));
   GBytes *value = WRAP (VTREE_DER_OCTETS, signature);
   return WRAP (VTREE_DER_SEQUENCE, write_integer (1), signer, write_hash (hash),
-               write_algorithm (algorithm, has_null), value);
+               retag (attributes), write_algorithm (algorithm, has_null), value);
 }
 
 /* Takes INFO. */
@@ -74,11 +112,16 @@ vtree_pkcs7_sign (const VtreeCertificate *certificate, const VtreePrivateKey *ke
 {
   EVP_PKEY *pkey = vtree_private_key_peek_key (key);
   VtreeAsymmetricHash hash = vtree_asymmetric_hash_for (pkey);
-  GBytes *signature = vtree_asymmetric_sign (pkey, hash, message, error);
+  g_autoptr (GBytes) attributes = write_attributes (hash, message, error);
+  if (attributes == NULL)
+    return NULL;
+  VtreeSpan set;
+  set.data = g_bytes_get_data (attributes, &set.size);
+  GBytes *signature = vtree_asymmetric_sign (pkey, hash, set, error);
   if (signature == NULL)
     return NULL;
-  GBytes *data = write_signed_data (hash, write_info (certificate, hash, signature));
+  GBytes *info = write_info (certificate, hash, attributes, signature);
   GBytes *type = WRAP (VTREE_DER_OID, bytes_of (vtree_pkcs7_oid_signed_data ()));
-  GBytes *inner = WRAP (VTREE_DER_CONTEXT (0), data);
+  GBytes *inner = WRAP (VTREE_DER_CONTEXT (0), write_signed_data (hash, info));
   return WRAP (VTREE_DER_SEQUENCE, type, inner);
 }

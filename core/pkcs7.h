@@ -32,7 +32,7 @@ bool vtree_pkcs7_verify (const VtreeCertificate *certificate, VtreeSpan message,
  * nothing about who made it. */
 bool vtree_pkcs7_names (const VtreeCertificate *certificate, VtreeSpan pkcs7);
 
-/* Makes one without attributes and without the certificate inside. KEY must be
+/* Makes one with the two attributes and without the certificate inside. KEY must be
  * CERTIFICATE's: see vtree_certificate_has_key(). Errors: VTREE_ERROR_FAILED. */
 GBytes *vtree_pkcs7_sign (const VtreeCertificate *certificate,
                           const VtreePrivateKey *key, VtreeSpan message,

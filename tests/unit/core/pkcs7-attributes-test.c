@@ -11,10 +11,6 @@
 
 #define MESSAGE "vtree-what-is-signed"
 
-static const uint8_t content_type[]
-  = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03 };
-static const uint8_t message_digest[]
-  = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04 };
 static const uint8_t other_oid[] = { 0x2a, 0x03, 0x04 };
 
 static VtreeSpan
@@ -33,9 +29,9 @@ element (uint8_t tag, VtreeSpan contents)
 }
 
 static GBytes *
-oid (const uint8_t *bytes, size_t size)
+oid (VtreeSpan name)
 {
-  return element (VTREE_DER_OID, (VtreeSpan){ bytes, size });
+  return element (VTREE_DER_OID, name);
 }
 
 /* An attribute with COUNT times VALUE, which is freed. */
@@ -53,7 +49,7 @@ attribute (GBytes *name, GBytes *value, size_t count)
 static GBytes *
 type_of (VtreeSpan type, size_t count)
 {
-  return attribute (oid (content_type, sizeof content_type),
+  return attribute (oid (vtree_pkcs7_oid_content_type ()),
                     element (VTREE_DER_OID, type), count);
 }
 
@@ -63,14 +59,14 @@ digest_of (const char *message, size_t count)
   uint8_t digest[VTREE_ASYMMETRIC_HASH_MAX];
   VtreeSpan span = { (const uint8_t *) message, strlen (message) };
   size_t size = vtree_asymmetric_digest (VTREE_ASYMMETRIC_SHA256, span, digest);
-  return attribute (oid (message_digest, sizeof message_digest),
+  return attribute (oid (vtree_pkcs7_oid_message_digest ()),
                     element (VTREE_DER_OCTETS, (VtreeSpan){ digest, size }), count);
 }
 
 static GBytes *
 anything (void)
 {
-  return attribute (oid (other_oid, sizeof other_oid),
+  return attribute (oid ((VtreeSpan){ other_oid, sizeof other_oid }),
                     element (VTREE_DER_OCTETS, (VtreeSpan){ NULL, 0 }), 1);
 }
 
