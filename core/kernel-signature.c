@@ -38,7 +38,7 @@ vtree_kernel_enable_signed (int fd, VtreeDigestAlg alg, GBytes *signature,
 }
 
 bool
-vtree_kernel_signature (int fd, GBytes **signature, GError **error)
+vtree_kernel_signature (int fd, bool *known, GBytes **signature, GError **error)
 {
   g_autofree uint8_t *data = g_malloc (VTREE_KERNEL_SIGNATURE_MAX);
   struct fsverity_read_metadata_arg arg = {
@@ -47,10 +47,11 @@ vtree_kernel_signature (int fd, GBytes **signature, GError **error)
     .buf_ptr = (uintptr_t) data,
   };
   int got = ioctl (fd, FS_IOC_READ_VERITY_METADATA, &arg);
-  bool none = got < 0 && (errno == ENODATA || errno == ENOTTY || errno == EOPNOTSUPP);
-  if (got < 0 && !none)
+  *known = got >= 0 || (errno != ENOTTY && errno != EOPNOTSUPP);
+  if (got < 0 && *known && errno != ENODATA)
     return vtree_error_set_errno (error, errno, "read the built-in signature");
-  *signature = none ? NULL : g_bytes_new (data, (gsize) got);
+  if (*known)
+    *signature = got < 0 ? NULL : g_bytes_new (data, (gsize) got);
   return true;
 }
 

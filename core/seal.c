@@ -123,9 +123,10 @@ bool
 vtree_seal_lacks_signature (int fd, bool *lacks, GError **error)
 {
   g_autoptr (GBytes) signature = NULL;
-  if (!vtree_kernel_signature (fd, &signature, error))
+  bool known;
+  if (!vtree_kernel_signature (fd, &known, &signature, error))
     return false;
-  *lacks = signature == NULL;
+  *lacks = known ? signature == NULL : !vtree_kernel_requires_signatures ();
   return true;
 }
 

@@ -48,5 +48,7 @@ bool vtree_seal_enable (int fd, VtreeDigestAlg alg, GError **error);
  * something is wrong with it. */
 bool vtree_seal_is_inability (const GError *error);
 
-/* *LACKS: FD, which has verity, has no built-in signature. */
+/* *LACKS: FD, which has verity, has no built-in signature. Where the filesystem can't
+ * say, a kernel that demands signatures has seen one; otherwise it is taken to lack
+ * it. */
 bool vtree_seal_lacks_signature (int fd, bool *lacks, GError **error);

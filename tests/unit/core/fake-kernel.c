@@ -146,13 +146,15 @@ vtree_kernel_enable_signed (int fd, VtreeDigestAlg alg, GBytes *signature,
 }
 
 bool
-vtree_kernel_signature (int fd, GBytes **signature, GError **error)
+vtree_kernel_signature (int fd, bool *known, GBytes **signature, GError **error)
 {
   (void) error;
   g_mutex_lock (&lock);
   const Sealed *sealed = find (fd, "");
   g_assert_nonnull (sealed);
-  *signature = sealed->signature != NULL ? g_bytes_ref (sealed->signature) : NULL;
+  *known = !fake_kernel.silent;
+  if (*known)
+    *signature = sealed->signature != NULL ? g_bytes_ref (sealed->signature) : NULL;
   g_mutex_unlock (&lock);
   return true;
 }

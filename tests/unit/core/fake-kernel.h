@@ -14,6 +14,7 @@
 typedef struct {
   bool supported;
   bool requires_signatures;
+  bool silent;         /* says nothing of signatures, as btrfs */
   int enable_errnum;   /* of every enable; 0: none */
   int in_place_errnum; /* of those of files that have their place: not 0600 */
   bool lies;           /* measures something else */

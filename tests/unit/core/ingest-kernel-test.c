@@ -229,6 +229,34 @@ test_signed (void)
   g_assert_cmpuint (stats.shared_objects, ==, 1);
 }
 
+/* A filesystem that does not tell signatures: what the kernel opened though it demands
+ * them has one; otherwise the object is written again, to be sure. */
+static void
+test_signed_silent (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  setup (&fixture);
+  g_autoptr (GError) error = NULL;
+  g_auto (Certificate) certificate = CERTIFICATE_INIT;
+  if (!certificate_make (&certificate))
+    return;
+  g_autoptr (VtreeObjectSigner) signer
+    = vtree_object_signer_new (certificate.key, certificate.cert, &error);
+  VtreeIngestOptions options = { .verity = VTREE_VERITY_AUTO, .signer = signer };
+  VtreeDigest digest = { 0 };
+  VtreeIngestStats stats;
+  fake_kernel.silent = true;
+  g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
+  g_autofree char *object = repo_fixture_object (&fixture, &digest);
+  ino_t before = fake_kernel_inode (object);
+  fake_kernel.requires_signatures = true;
+  g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (fake_kernel_inode (object), ==, before);
+  fake_kernel.requires_signatures = false;
+  g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (fake_kernel_inode (object), !=, before);
+}
+
 static const struct {
   const char *name;
   VtreeVerityPolicy policy;
@@ -325,6 +353,7 @@ main (int argc, char **argv)
                    test_bad_block_of_enforced);
   g_test_add_func ("/core/ingest-kernel/off-after-on", test_off_after_on);
   g_test_add_func ("/core/ingest-kernel/signed", test_signed);
+  g_test_add_func ("/core/ingest-kernel/signed-silent", test_signed_silent);
   for (size_t i = 0; i < G_N_ELEMENTS (refusals); i++) {
     g_autofree char *path
       = g_strdup_printf ("/core/ingest-kernel/signed-refused/%s", refusals[i].name);

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Sourced by the scripts about repositories, after lib.sh: the filesystems that have
+# fs-verity, as root and as a plain user.
+
+# at_each_place FUNCTION: calls FUNCTION with a name for messages, in an empty directory
+# ($place), on ext4 and btrfs, as root and as a plain user. There as_who runs a command
+# as that one, v runs vtree on the repository $repo in $place; $ref is a ref that nobody
+# had before.
+# at_two_places FUNCTION: as the user on ext4, as root on btrfs.
+at_each_place() {
+  at_place "$GUEST_EXT4" root "$1"
+  at_place "$GUEST_EXT4" user "$1"
+  at_place "$GUEST_BTRFS" root "$1"
+  at_place "$GUEST_BTRFS" user "$1"
+}
+
+at_two_places() {
+  at_place "$GUEST_EXT4" user "$1"
+  at_place "$GUEST_BTRFS" root "$1"
+}
+
+places=0
+at_place() {
+  is_mounted "$GUEST_BTRFS" || mount "$GUEST_BTRFS_DEV" "$GUEST_BTRFS"
+  place=$(mktemp -d "$1/place.XXXXXX")
+  repo=$place/repo
+  places=$((places + 1))
+  ref=app$places
+  who=$2
+  [ "$who" = root ] || chown 65534:65534 "$place"
+  chmod 0755 "$place"
+  "$3" "${1#/} $who"
+  rm -rf --one-file-system "$place"
+  echo "$SECONDS seconds after $3, ${1#/} $who"
+}
+
+as_who() {
+  if [ "$who" = root ]; then
+    as_isolated_root "$@"
+  else
+    run_as_user "$@"
+  fi
+}
+
+v() {
+  as_who vtree --repo="$repo" "$@"
+}
+
+# make_tree DIR: small files and one that has a Merkle tree of several levels.
+make_tree() {
+  local i
+  mkdir -p "$1/many"
+  for i in $(seq 1 12); do
+    echo "file $i" >"$1/many/$i"
+  done
+  seq 1 300000 >"$1/numbers"
+  : >"$1/empty"
+  chmod -R go+rX "$1"
+}
+
+# objects REPOSITORY: the paths of its objects.
+objects() {
+  find "$1/objects" -mindepth 2 -type f | sort
+}
+
+# object_of FILE: the path of the object that has its contents, by the fsverity tool.
+object_of() {
+  local hex
+  hex=$(fsverity digest --compact "$1")
+  echo "$repo/objects/${hex:0:2}/${hex:2}"
+}
+
+# own_files REPOSITORY: what else is sealed.
+own_files() {
+  echo "$1/config"
+  find "$1/refs" -name '*.root' -o -name '*.sig' | sort
+}
+
+# has_verity FILE...
+has_verity() {
+  fsverity measure "$@" >/dev/null 2>&1
+}
+
+# check_sealed NAME REPOSITORY: every object is measured as its name says, as is what the
+# repository has besides; all are read-only, none has a Merkle file, nothing is left over.
+check_sealed() {
+  check_equal "$1: the objects are sealed, and measured as they are named" \
+    "$(objects "$2" | xargs fsverity measure 2>&1)" \
+    "$(objects "$2" | sed -E 's,(.*/objects/)(..)/(.*),sha256:\2\3 \1\2/\3,')"
+  check_equal "$1: so are the files beside them" \
+    "$(own_files "$2" | xargs fsverity measure 2>&1)" \
+    "$(own_files "$2" | xargs fsverity digest)"
+  check_equal "$1: objects are read-only" "$(objects "$2" | xargs stat -c %a | sort -u)" 444
+  check_equal "$1: no Merkle file, nothing unfinished" \
+    "$(find "$2/merkle" "$2/tmp" -mindepth 1 -not -path "$2/merkle/??" | head)" ''
+}
+
+inode() {
+  stat -c %i "$1"
+}
