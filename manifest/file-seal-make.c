@@ -144,6 +144,21 @@ check_parameters (const Making *making, const VtreeDigest *measured, GError **er
                              "than 4096 bytes; run `vtree unseal` on it first");
 }
 
+/* ext4 takes the enabling for a modification: the time is put back (who is not the
+ * owner can't, and then it stays so). Not where a writer had to be waited for: that may
+ * have been one. */
+static bool
+enable_keeping_time (int fd, GError **error)
+{
+  struct stat st;
+  if (fstat (fd, &st) == 0 && vtree_kernel_enable (fd, VTREE_DIGEST_SHA256, NULL)) {
+    const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st.st_mtim };
+    futimens (fd, times);
+    return true;
+  }
+  return vtree_seal_enable (fd, VTREE_DIGEST_SHA256, error);
+}
+
 /* Enables verity and measures, or says in the result why not. */
 static bool
 enable_verity (Making *making, GError **error)
@@ -162,7 +177,7 @@ enable_verity (Making *making, GError **error)
   g_autofree char *name = vtree_filesystem_name (fd);
   if (!enforces)
     result->not_enforced = g_strdup_printf ("%s has no fs-verity", name);
-  else if (!vtree_seal_enable (fd, VTREE_DIGEST_SHA256, &refusal))
+  else if (!enable_keeping_time (fd, &refusal))
     return judge_refusal (making, refusal, error);
   return true;
 }
