@@ -20,10 +20,10 @@
 bool vtree_kernel_enable_signed (int fd, VtreeDigestAlg alg, GBytes *signature,
                                  GError **error);
 
-/* FD is a file with verity. *SIGNATURE (owned) is its own, NULL where it has none. *KNOWN
- * is false, and nothing else is set, where the filesystem can't say (btrfs as of Linux
- * 6.12). Nothing is verified: the kernel did that when the inode was read in. Errors:
- * VTREE_ERRNO_ERROR. */
+/* FD is a file with verity. *SIGNATURE (owned) is its own, NULL where it has none.
+ * *KNOWN is false, and nothing else is set, where the filesystem can't say (btrfs as of
+ * Linux 6.12). Nothing is verified: the kernel did that when the inode was read in.
+ * Errors: VTREE_ERRNO_ERROR. */
 bool vtree_kernel_signature (int fd, bool *known, GBytes **signature, GError **error);
 
 /* Whether this kernel was built with such signatures; and whether it refuses every

@@ -199,7 +199,7 @@ check_others() {
   umount "$VTREE_TMP/spare"
 }
 
-at_each_place check_commit
+at_two_places check_commit
 for part in check_upgrade check_busy check_other check_killed; do
   at_two_places "$part"
 done

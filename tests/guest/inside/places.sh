@@ -3,18 +3,10 @@
 # Sourced by the scripts about repositories, after lib.sh: the filesystems that have
 # fs-verity, as root and as a plain user.
 
-# at_each_place FUNCTION: calls FUNCTION with a name for messages, in an empty directory
-# ($place), on ext4 and btrfs, as root and as a plain user. There as_who runs a command
-# as that one, v runs vtree on the repository $repo in $place; $ref is a ref that nobody
-# had before.
-# at_two_places FUNCTION: as the user on ext4, as root on btrfs.
-at_each_place() {
-  at_place "$GUEST_EXT4" root "$1"
-  at_place "$GUEST_EXT4" user "$1"
-  at_place "$GUEST_BTRFS" root "$1"
-  at_place "$GUEST_BTRFS" user "$1"
-}
-
+# at_two_places FUNCTION: calls FUNCTION with a name for messages, in an empty directory
+# ($place), as a plain user on ext4 and as root on btrfs. There as_who runs a command as
+# that one, v runs vtree on the repository $repo in $place; $ref is a ref that nobody had
+# before.
 at_two_places() {
   at_place "$GUEST_EXT4" user "$1"
   at_place "$GUEST_BTRFS" root "$1"
