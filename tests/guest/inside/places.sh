@@ -18,6 +18,7 @@ at_place() {
   place=$(mktemp -d "$1/place.XXXXXX")
   repo=$place/repo
   places=$((places + 1))
+  # shellcheck disable=SC2034 # for the function that is called
   ref=app$places
   who=$2
   [ "$who" = root ] || chown 65534:65534 "$place"
