@@ -41,56 +41,56 @@ static const struct {
 
 /* A writer takes the first one that fits. RFC 8419 wants SHA-512 beside Ed25519. */
 static const struct {
-  Oid oid;
   VtreeAsymmetric kind;
-  bool any_hash; /* it does not name one */
   VtreeAsymmetricHash hash;
+  bool any_hash; /* it does not name one */
   bool has_null;
+  Oid oid;
 } algorithms[] = {
   /* rsaEncryption */
-  { { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 } },
-    VTREE_ASYMMETRIC_RSA,
+  { VTREE_ASYMMETRIC_RSA,
+    VTREE_ASYMMETRIC_SHA256,
     true,
-    VTREE_ASYMMETRIC_SHA256,
-    true },
+    true,
+    { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 } } },
   /* sha256WithRSAEncryption and so on */
-  { { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b } },
-    VTREE_ASYMMETRIC_RSA,
-    false,
+  { VTREE_ASYMMETRIC_RSA,
     VTREE_ASYMMETRIC_SHA256,
-    true },
-  { { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c } },
-    VTREE_ASYMMETRIC_RSA,
     false,
+    true,
+    { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b } } },
+  { VTREE_ASYMMETRIC_RSA,
     VTREE_ASYMMETRIC_SHA384,
-    true },
-  { { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d } },
-    VTREE_ASYMMETRIC_RSA,
     false,
+    true,
+    { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c } } },
+  { VTREE_ASYMMETRIC_RSA,
     VTREE_ASYMMETRIC_SHA512,
-    true },
+    false,
+    true,
+    { 9, { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d } } },
   /* ecdsa-with-SHA256 and so on */
-  { { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 } },
-    VTREE_ASYMMETRIC_ECDSA,
-    false,
+  { VTREE_ASYMMETRIC_ECDSA,
     VTREE_ASYMMETRIC_SHA256,
-    false },
-  { { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03 } },
-    VTREE_ASYMMETRIC_ECDSA,
     false,
+    false,
+    { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 } } },
+  { VTREE_ASYMMETRIC_ECDSA,
     VTREE_ASYMMETRIC_SHA384,
-    false },
-  { { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04 } },
-    VTREE_ASYMMETRIC_ECDSA,
     false,
+    false,
+    { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03 } } },
+  { VTREE_ASYMMETRIC_ECDSA,
     VTREE_ASYMMETRIC_SHA512,
-    false },
+    false,
+    false,
+    { 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04 } } },
   /* id-Ed25519 */
-  { { 3, { 0x2b, 0x65, 0x70 } },
-    VTREE_ASYMMETRIC_ED25519,
-    false,
+  { VTREE_ASYMMETRIC_ED25519,
     VTREE_ASYMMETRIC_SHA512,
-    false },
+    false,
+    false,
+    { 3, { 0x2b, 0x65, 0x70 } } },
 };
 
 static VtreeSpan

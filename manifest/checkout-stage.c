@@ -251,7 +251,7 @@ static bool
 build_directory (VtreeCheckoutWalk *walk, const VtreeCheckoutName *name, bool *into,
                  GError **error)
 {
-  (void) into;
+  *into = true;
   return make_directory (walk->state, name->place, error);
 }
 

@@ -25,7 +25,7 @@
 
 /* What is the file's own. The security.* ones left out are about an inode. */
 static const char *const patterns[]
-  = { "*", "-" VTREE_FILE_SEAL_XATTR, "-security.ima", "-security.evm", NULL };
+  = { "*", ("-" VTREE_FILE_SEAL_XATTR), "-security.ima", "-security.evm", NULL };
 
 /* A copy in the making. */
 typedef struct {

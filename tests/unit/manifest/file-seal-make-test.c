@@ -175,18 +175,18 @@ test_half_done (Fixture *f, gconstpointer unused)
 }
 
 static const struct {
-  int errnum;
   GQuark (*domain) (void); /* NULL: it is signed only */
-  int code;
   const char *part;
+  int errnum;
+  int code;
 } refusals[] = {
-  { EOPNOTSUPP, NULL, 0, "this fakefs has no fs-verity" },
-  { ENOTTY, NULL, 0, "this fakefs has no fs-verity" },
-  { EINVAL, NULL, 0, "this fakefs has no fs-verity" },
-  { EPERM, vtree_error_quark, VTREE_ERROR_FAILED, "immutable" },
-  { EACCES, vtree_error_quark, VTREE_ERROR_FAILED, "may not write" },
-  { ENOSPC, vtree_errno_error_quark, ENOSPC, "file: enable verity" },
-  { EIO, vtree_errno_error_quark, EIO, "file: enable verity" },
+  { NULL, "this fakefs has no fs-verity", EOPNOTSUPP, 0 },
+  { NULL, "this fakefs has no fs-verity", ENOTTY, 0 },
+  { NULL, "this fakefs has no fs-verity", EINVAL, 0 },
+  { vtree_error_quark, "immutable", EPERM, VTREE_ERROR_FAILED },
+  { vtree_error_quark, "may not write", EACCES, VTREE_ERROR_FAILED },
+  { vtree_errno_error_quark, "file: enable verity", ENOSPC, ENOSPC },
+  { vtree_errno_error_quark, "file: enable verity", EIO, EIO },
 };
 
 /* Inability is said and the file signed; anything else is an error, and no seal. */

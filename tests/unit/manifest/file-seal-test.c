@@ -343,7 +343,7 @@ test_prefix (Fixture *f, gconstpointer unused)
 {
   (void) unused;
   static const char *const refs[]
-    = { "files", "a",       "_files", VTREE_FILE_SEAL_REF, VTREE_FILE_SEAL_REF "/a",
+    = { "files", "a",       "_files", VTREE_FILE_SEAL_REF, (VTREE_FILE_SEAL_REF "/a"),
         "@",     "a/@files" };
   g_autoptr (VtreeTrust) trust = trust_for (f, VTREE_FILE_SEAL_REF);
   g_autoptr (GBytes) message = message_of_seal ();
