@@ -35,8 +35,10 @@ backing_open (int device, int fd, int32_t *id)
   struct stat st;
   g_assert_cmpint (device, ==, 77);
   g_assert_cmpint (fstat (fd, &st), ==, 0);
+  g_mutex_lock (&kernel.lock);
   void (*during_open) (void) = kernel.during_open;
   kernel.during_open = NULL;
+  g_mutex_unlock (&kernel.lock);
   if (during_open != NULL)
     during_open ();
   g_mutex_lock (&kernel.lock);
