@@ -2,10 +2,13 @@
 /*
  * Owns the way from a staged, synced file to its name in the store: verity enabled and
  * measured, then renamed. Whatever stands in the way is moved into the staging
- * directory, which goes at the end. Names come from digests alone.
+ * directory, which goes at the end, or stays as long as a mount holds it (held.h).
+ * Names come from digests alone.
  */
 #include "core/beneath.h"
+#include "core/held.h"
 #include "core/ingest-private.h"
+#include "core/lock.h"
 #include "core/pool.h"
 #include "core/seal.h"
 
@@ -13,8 +16,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Others hold a directory's lock for one rename. */
+#define LOCK_WAIT 30
 
 static bool
 prefix_object (GError **error, const VtreeIngest *ingest, const VtreeDigest *digest)
@@ -138,6 +145,29 @@ rename_over (Fanout *fanout, const char *staged, const char *name, GError **erro
          || vtree_error_set_errno (error, errno, "rename");
 }
 
+static bool
+keep_and_rename (Fanout *fanout, const VtreeTaken *taken, const char *staged,
+                 const char *name, GError **error)
+{
+  g_auto (VtreeFd) lock = -1;
+  return vtree_held_keep (fanout->fd, name, &taken->digest,
+                          fanout->ingest->staging.tmp_fd, &lock, error)
+         && rename_over (fanout, staged, name, error);
+}
+
+/* Puts an object in the place of another. The directory's lock makes us the only one
+ * who does so in it: what a mount may hold is what stands there until the rename. */
+static bool
+replace_object (Fanout *fanout, const VtreeTaken *taken, const char *staged,
+                const char *name, GError **error)
+{
+  if (!vtree_lock_take (fanout->fd, VTREE_LOCK_EXCLUSIVE, LOCK_WAIT, error))
+    return false;
+  bool ok = keep_and_rename (fanout, taken, staged, name, error);
+  flock (fanout->fd, LOCK_UN);
+  return ok;
+}
+
 /* Another commit has put the same object there meanwhile. If it is good it stays (a
  * mount may already hold a lock on that very inode). */
 static bool
@@ -156,7 +186,7 @@ settle_race (Fanout *fanout, const VtreeTaken *taken, const char *staged,
   if (!vtree_reuse_object (ingest, &ours, &reuse, error))
     return false;
   if (reuse == VTREE_REUSE_BAD || reuse == VTREE_REUSE_WEAK)
-    return rename_over (fanout, staged, name, error);
+    return replace_object (fanout, taken, staged, name, error);
   vtree_staged_drop (ingest, &ours);
   return true;
 }
@@ -166,14 +196,14 @@ rename_object (Fanout *fanout, const VtreeTaken *taken, const char *staged,
                const char *name, GError **error)
 {
   if (taken->over)
-    return rename_over (fanout, staged, name, error);
+    return replace_object (fanout, taken, staged, name, error);
   if (renameat2 (fanout->ingest->staging.fd, staged, fanout->fd, name, RENAME_NOREPLACE)
       == 0)
     return true;
   if (errno == EEXIST)
     return settle_race (fanout, taken, staged, name, error);
   if (errno == EINVAL) /* a filesystem that does not know the flag */
-    return rename_over (fanout, staged, name, error);
+    return replace_object (fanout, taken, staged, name, error);
   return vtree_error_set_errno (error, errno, "rename");
 }
 

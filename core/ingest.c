@@ -53,7 +53,7 @@ setup (VtreeIngest *ingest, const VtreeRepo *repo, VtreeVerityPolicy policy,
 {
   return open_top (repo, "objects", &ingest->objects_fd, error)
          && open_top (repo, "merkle", &ingest->merkle_fd, error)
-         && vtree_staging_clean (repo, false, NULL, error)
+         && vtree_staging_clean (repo, false, NULL, NULL, error)
          && vtree_staging_init (&ingest->staging, repo, error)
          && decide_kernel (ingest, policy, error);
 }
@@ -96,7 +96,7 @@ vtree_ingest_free (VtreeIngest *ingest)
 bool
 vtree_ingest_clean (const VtreeRepo *repo, GError **error)
 {
-  return vtree_staging_clean (repo, false, NULL, error);
+  return vtree_staging_clean (repo, false, NULL, NULL, error);
 }
 
 /* --- taking ----------------------------------------------------------------------- */

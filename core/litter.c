@@ -62,10 +62,10 @@ clean_below (Cleaning *cleaning, int dirfd, unsigned depth, GError **error)
 }
 
 static bool
-clean (const VtreeRepo *repo, Cleaning *cleaning, GError **error)
+clean (const VtreeRepo *repo, Cleaning *cleaning, GArray *held, GError **error)
 {
   int top = vtree_repo_dirfd (repo);
-  if (!vtree_staging_clean (repo, cleaning->dry_run, &cleaning->count, error))
+  if (!vtree_staging_clean (repo, cleaning->dry_run, &cleaning->count, held, error))
     return false;
   g_autoptr (GPtrArray) names = vtree_directory_list (top, error);
   if (names == NULL)
@@ -78,11 +78,11 @@ clean (const VtreeRepo *repo, Cleaning *cleaning, GError **error)
 }
 
 bool
-vtree_litter_clean (const VtreeRepo *repo, bool dry_run, uint64_t *count,
+vtree_litter_clean (const VtreeRepo *repo, bool dry_run, uint64_t *count, GArray *held,
                     GError **error)
 {
   Cleaning cleaning = { .dry_run = dry_run };
-  if (!clean (repo, &cleaning, error)) {
+  if (!clean (repo, &cleaning, held, error)) {
     g_prefix_error (error, "clean repository %s: ", vtree_repo_path (repo));
     return false;
   }

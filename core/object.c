@@ -399,9 +399,9 @@ check_named (int fd, GError **error)
 }
 
 bool
-vtree_object_hold (const VtreeObject *object, GError **error)
+vtree_object_hold (const VtreeObject *object, int wait, GError **error)
 {
-  if (vtree_lock_take (object->fd, VTREE_LOCK_SHARED, 0, error)
+  if (vtree_lock_take (object->fd, VTREE_LOCK_SHARED, wait, error)
       && check_named (object->fd, error))
     return true;
   prefix_digest (error, &object->spec);

@@ -57,8 +57,12 @@ int vtree_object_peek_fd (const VtreeObject *object);
 /* How many descriptors it holds (1 or 2). */
 unsigned vtree_object_descriptors (const VtreeObject *object);
 
+/* Long enough for whoever has the other kind of lock, which is a gc, or what replaces
+ * the object, for a moment only. */
+#define VTREE_OBJECT_HOLD_WAIT 5
+
 /* Shares a lock on the file as long as OBJECT lives, so that a gc keeps it and, if it
- * is a manifest, what it names. Nobody but a gc takes the other kind, for a moment
- * only: this never waits. Errors: VTREE_ERROR_BUSY, VTREE_ERROR_MISSING (removed or
- * replaced after it had been opened; opening it again tells), VTREE_ERRNO_ERROR. */
-bool vtree_object_hold (const VtreeObject *object, GError **error);
+ * is a manifest, what it names. Waits at most WAIT seconds. Errors: VTREE_ERROR_BUSY,
+ * VTREE_ERROR_MISSING (removed or replaced after it had been opened; opening it again
+ * tells), VTREE_ERRNO_ERROR. */
+bool vtree_object_hold (const VtreeObject *object, int wait, GError **error);

@@ -8,6 +8,7 @@
 #include "core/beneath.h"
 #include "core/directory.h"
 #include "core/error.h"
+#include "core/held.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -215,44 +216,84 @@ is_none_of_ours (int errnum)
   return errnum == EACCES || errnum == EPERM || errnum == ENOENT;
 }
 
-/* Whether NAME of tmp/ was abandoned. *FD keeps the lock of a directory that was, so
- * that nobody else takes it for theirs meanwhile. What is no directory is nobody's. */
+typedef struct {
+  int tmp_fd;
+  VtreeDigestAlg alg;
+  bool dry_run;
+  uint64_t removed;
+  GArray *held; /* VtreeDigest, or NULL */
+} Cleaning;
+
+/* Opens the directory NAME of tmp/; *FD is -1 where what it is, is nobody's. */
 static bool
-is_abandoned (int tmp_fd, const char *name, VtreeFd *fd, bool *abandoned,
-              GError **error)
+open_directory (int tmp_fd, const char *name, VtreeFd *fd, GError **error)
 {
   *fd = openat (tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (*fd >= 0) {
-    *abandoned = flock (*fd, LOCK_EX | LOCK_NB) == 0;
-    return *abandoned || errno == EWOULDBLOCK
-           || set_error (error, errno, "lock tmp directory", name);
-  }
-  *abandoned = errno == ENOTDIR || errno == ELOOP;
-  return *abandoned || is_none_of_ours (errno)
+  return *fd >= 0 || errno == ENOTDIR || errno == ELOOP
          || set_error (error, errno, "open tmp directory", name);
 }
 
+/* Likewise the file of an object that was replaced. */
 static bool
-clean_one (int tmp_fd, const char *name, bool dry_run, uint64_t *removed,
-           GError **error)
+open_replaced (int tmp_fd, const char *name, VtreeFd *fd, GError **error)
 {
-  g_auto (VtreeFd) fd = -1;
-  bool abandoned;
-  if (!is_abandoned (tmp_fd, name, &fd, &abandoned, error))
-    return false;
-  if (!abandoned)
+  g_autoptr (GError) failed = NULL;
+  *fd = -1;
+  if (vtree_beneath_open_file (tmp_fd, name, fd, NULL, &failed)
+      || failed->domain == VTREE_ERROR)
     return true;
-  int errnum = dry_run ? 0 : remove_at (tmp_fd, name);
+  g_propagate_error (error, g_steal_pointer (&failed));
+  return false;
+}
+
+/* Whether NAME, open as FD, was abandoned; then FD has its lock, so that nobody else
+ * takes it for theirs meanwhile. */
+static bool
+try_lock (const char *name, int fd, bool *abandoned, GError **error)
+{
+  *abandoned = fd < 0 || flock (fd, LOCK_EX | LOCK_NB) == 0;
+  return *abandoned || errno == EWOULDBLOCK
+         || set_error (error, errno, "lock tmp directory", name);
+}
+
+static bool
+remove_abandoned (Cleaning *cleaning, const char *name, GError **error)
+{
+  int errnum = cleaning->dry_run ? 0 : remove_at (cleaning->tmp_fd, name);
   if (errnum != 0)
     return is_none_of_ours (errnum)
            || set_error (error, errnum, "remove from tmp", name);
-  *removed += 1;
+  cleaning->removed++;
+  return true;
+}
+
+static bool
+clean_one (Cleaning *cleaning, const char *name, GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  g_autoptr (GError) failed = NULL;
+  VtreeDigest digest;
+  bool abandoned;
+  bool replaced = vtree_held_parse (name, cleaning->alg, &digest);
+  if (!(replaced ? open_replaced : open_directory) (cleaning->tmp_fd, name, &fd,
+                                                    &failed)) {
+    if (is_none_of_ours (failed->code))
+      return true;
+    g_propagate_error (error, g_steal_pointer (&failed));
+    return false;
+  }
+  if (!try_lock (name, fd, &abandoned, error))
+    return false;
+  if (abandoned)
+    return remove_abandoned (cleaning, name, error);
+  if (replaced && cleaning->held != NULL)
+    g_array_append_val (cleaning->held, digest);
   return true;
 }
 
 bool
 vtree_staging_clean (const VtreeRepo *repo, bool dry_run, uint64_t *removed,
-                     GError **error)
+                     GArray *held, GError **error)
 {
   g_auto (VtreeFd) tmp_fd = -1;
   if (!open_tmp (repo, &tmp_fd, error))
@@ -260,11 +301,11 @@ vtree_staging_clean (const VtreeRepo *repo, bool dry_run, uint64_t *removed,
   g_autoptr (GPtrArray) names = vtree_directory_list (tmp_fd, error);
   if (names == NULL)
     return false;
-  uint64_t count = 0;
+  Cleaning cleaning = { tmp_fd, vtree_repo_options (repo)->digest, dry_run, 0, held };
   for (guint i = 0; i < names->len; i++)
-    if (!clean_one (tmp_fd, names->pdata[i], dry_run, &count, error))
+    if (!clean_one (&cleaning, names->pdata[i], error))
       return false;
   if (removed != NULL)
-    *removed = count;
+    *removed = cleaning.removed;
   return true;
 }

@@ -3,8 +3,8 @@
  * Internal to core: directories of unfinished files below a repository's tmp/.
  *
  * Each is held by an exclusive flock(2) on its own descriptor as long as its process
- * lives. Whatever else lies in tmp/ was abandoned by a process that died, and whoever
- * comes by may remove it.
+ * lives. So are the files of held.h, by others. Whatever else lies in tmp/ was
+ * abandoned by a process that died, and whoever comes by may remove it.
  */
 #pragma once
 
@@ -26,9 +26,11 @@ bool vtree_staging_init (VtreeStaging *staging, const VtreeRepo *repo, GError **
 void vtree_staging_clear (VtreeStaging *staging);
 
 /* Removes what was abandoned in tmp/. What belongs to another user and can't be removed
- * is left. Needs no free space. *REMOVED (may be NULL) counts. DRY_RUN only counts. */
+ * is left. Needs no free space. *REMOVED (may be NULL) counts. DRY_RUN only counts.
+ * HELD (may be NULL) gets the VtreeDigest of every object whose old file is there since
+ * it was replaced, and still locked (held.h). */
 bool vtree_staging_clean (const VtreeRepo *repo, bool dry_run, uint64_t *removed,
-                          GError **error);
+                          GArray *held, GError **error);
 
 /* Removes NAME, whatever it is, with all that is in it; follows no symlink. Absence is
  * no error. */

@@ -137,7 +137,7 @@ static VtreeView *
 view_of_object (VtreeObject *object, GError **error)
 {
   /* As of any mounted manifest: gc keeps what it can't lock. */
-  if (!vtree_object_hold (object, error))
+  if (!vtree_object_hold (object, VTREE_OBJECT_HOLD_WAIT, error))
     return NULL;
   g_autoptr (VtreePages) pages = vtree_pages_new (object, error);
   return pages != NULL ? vtree_view_new (pages, error) : NULL;

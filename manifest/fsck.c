@@ -179,7 +179,8 @@ run (VtreeFsck *fsck, GError **error)
   bool seal = fsck->options->seal;
   fsck->store = vtree_store_new (fsck->repo, error);
   if (fsck->store == NULL
-      || !vtree_litter_clean (fsck->repo, true, &fsck->result->stale_temporary, error))
+      || !vtree_litter_clean (fsck->repo, true, &fsck->result->stale_temporary, NULL,
+                              error))
     return false;
   fsck->trust = vtree_trust_load (fsck->options->paths, NULL, error);
   return fsck->trust != NULL && (!seal || vtree_fsck_probe_seal (fsck, error))

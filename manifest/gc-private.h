@@ -24,6 +24,7 @@ typedef struct {
     *manifests; /* of the versions that stay: VtreeDigest * -> uint64_t * size */
   GHashTable *reachable; /* set of digests */
   GArray *unreachable;   /* VtreeGcObject */
+  GArray *replaced;      /* VtreeDigest: a mount holds the file that it had before */
 } VtreeGc;
 
 /* An object that no ref reaches. */

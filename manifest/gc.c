@@ -5,11 +5,11 @@
  * the word of a manifest that was not read whole and found right. Makes no file.
  *
  * 1. Every manifest that stays is checked in full; one that is missing or corrupt ends
- *    it here.
+ *    it here. So is one whose file was replaced while a mount held it, and still does.
  * 2. Old statements go; one sync makes that durable before anything that they name
- * goes.
- * 3. An unreachable manifest that can't be locked is in use by a mount: what it reaches
- *    stays, and it is checked as those were.
+ *    goes.
+ * 3. An unreachable object that can't be locked is a manifest in use by a mount: what
+ *    it reaches stays, and it is checked as those were.
  * 4. The rest goes: manifests first, each while its lock is held, so that none can be
  *    mounted whose objects are about to go.
  */
@@ -83,25 +83,27 @@ collect_unreachable (void *context, const VtreeDigest *digest, uint64_t size,
 
 /* --- manifests that a mount holds ------------------------------------------------- */
 
-/* Opens the object and tells whether it begins like a manifest; *FD is -1 if not, or if
- * it is no readable file (then nobody has it mounted). */
+/* Opens the object and tells whether it begins like a MANIFEST; *FD is -1 if it is no
+ * readable file (then nobody has it mounted). */
 static bool
-open_manifest (VtreeGc *gc, const VtreeDigest *digest, VtreeFd *fd, GError **error)
+open_object (VtreeGc *gc, const VtreeDigest *digest, VtreeFd *fd, bool *manifest,
+             GError **error)
 {
   uint8_t magic[VTREE_VTM_MAGIC_SIZE];
   size_t got = 0;
   g_auto (VtreeFd) opened = -1;
   g_autoptr (GError) failed = NULL;
   *fd = -1;
+  *manifest = false;
   if (!vtree_store_open_raw (gc->store, digest, &opened, &failed)) {
     bool odd = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT);
     if (!odd)
       g_propagate_error (error, g_steal_pointer (&failed));
     return odd;
   }
-  if (opened < 0 || !vtree_fd_pread (opened, magic, sizeof magic, 0, &got, NULL)
-      || got < sizeof magic || memcmp (magic, VTREE_VTM_MAGIC, sizeof magic) != 0)
-    return true;
+  *manifest = opened >= 0 && vtree_fd_pread (opened, magic, sizeof magic, 0, &got, NULL)
+              && got == sizeof magic
+              && memcmp (magic, VTREE_VTM_MAGIC, sizeof magic) == 0;
   *fd = vtree_fd_steal (&opened);
   return true;
 }
@@ -132,17 +134,36 @@ keep_held (VtreeGc *gc, const VtreeGcObject *object, GError **error)
   return false;
 }
 
+/* The file that the mount holds may be a bad one: what now stands in its place says
+ * what it reaches. */
+static bool
+keep_replaced (VtreeGc *gc, GError **error)
+{
+  for (guint i = 0; i < gc->replaced->len; i++) {
+    VtreeGcObject object = { g_array_index (gc->replaced, VtreeDigest, i), 1, true };
+    bool found;
+    if (g_hash_table_contains (gc->reachable, &object.digest))
+      continue;
+    if (!vtree_store_find (gc->store, &object.digest, &found, &object.size, error)
+        || !keep_held (gc, &object, error))
+      return false;
+  }
+  return true;
+}
+
 static bool
 find_held (VtreeGc *gc, VtreeGcObject *object, GError **error)
 {
   g_auto (VtreeFd) fd = -1;
   bool held;
-  if (!open_manifest (gc, &object->digest, &fd, error))
+  if (!open_object (gc, &object->digest, &fd, &object->manifest, error))
     return false;
-  object->manifest = fd >= 0;
   if (fd < 0)
     return true;
-  return try_lock (fd, &held, error) && (!held || keep_held (gc, object, error));
+  if (!try_lock (fd, &held, error))
+    return false;
+  object->manifest = object->manifest || held;
+  return !held || keep_held (gc, object, error);
 }
 
 static bool
@@ -177,8 +198,8 @@ static bool
 remove_manifest (VtreeGc *gc, const VtreeGcObject *object, GError **error)
 {
   g_auto (VtreeFd) fd = -1;
-  bool held = false;
-  if (!open_manifest (gc, &object->digest, &fd, error)
+  bool held = false, manifest;
+  if (!open_object (gc, &object->digest, &fd, &manifest, error)
       || (fd >= 0 && !try_lock (fd, &held, error)))
     return false;
   return held ? keep_held (gc, object, error) : remove_object (gc, object, error);
@@ -248,9 +269,11 @@ static bool
 run (VtreeGc *gc, GError **error)
 {
   uint64_t litter;
-  return vtree_litter_clean (gc->repo, gc->options->dry_run, &litter, error)
+  return vtree_litter_clean (gc->repo, gc->options->dry_run, &litter, gc->replaced,
+                             error)
          && vtree_gc_plan_refs (gc, error) && mark_all (gc, error)
-         && vtree_gc_remove_versions (gc, error) && sync_repository (gc, error)
+         && keep_replaced (gc, error) && vtree_gc_remove_versions (gc, error)
+         && sync_repository (gc, error)
          && vtree_store_foreach (gc->store, collect_unreachable, gc, error)
          && find_all_held (gc, error)
          && vtree_store_foreach_merkle (gc->store, count_merkle, gc, error)
@@ -275,6 +298,7 @@ gc_init (VtreeGc *gc)
                                          g_free, g_free);
   gc->reachable = vtree_digest_set_new ();
   gc->unreachable = g_array_new (FALSE, FALSE, sizeof (VtreeGcObject));
+  gc->replaced = g_array_new (FALSE, FALSE, sizeof (VtreeDigest));
 }
 
 static void
@@ -285,6 +309,7 @@ gc_clear (VtreeGc *gc)
   g_hash_table_unref (gc->manifests);
   g_hash_table_unref (gc->reachable);
   g_array_unref (gc->unreachable);
+  g_array_unref (gc->replaced);
 }
 
 bool

@@ -6,12 +6,47 @@
 #include "core/pages.h"
 #include "manifest/resolve.h"
 
-/* Held by the object's descriptor, so as long as the view lives. */
-static VtreeView *
-open_locked (VtreeObject *object, GError **error)
+/* How often another file may take the manifest's place while we open it. */
+#define ATTEMPTS 5
+
+/* Held by the object's descriptor, so as long as the view lives. *REPLACED: the file
+ * had lost its name before it could be held. */
+static VtreeObject *
+open_held (const VtreeStore *store, const VtreeObjectSpec *spec, bool *replaced,
+           GError **error)
 {
-  if (!vtree_object_hold (object, error))
+  g_autoptr (VtreeObject) object = vtree_store_open_object (store, spec, error);
+  GError *failed = NULL;
+  *replaced = false;
+  if (object == NULL)
     return NULL;
+  if (vtree_object_hold (object, VTREE_OBJECT_HOLD_WAIT, &failed))
+    return g_steal_pointer (&object);
+  *replaced = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING);
+  g_propagate_error (error, failed);
+  return NULL;
+}
+
+static VtreeObject *
+open_manifest (const VtreeStore *store, const VtreeObjectSpec *spec, GError **error)
+{
+  bool replaced;
+  for (int attempt = 1;; attempt++) {
+    GError *failed = NULL;
+    VtreeObject *object = open_held (store, spec, &replaced, &failed);
+    if (object != NULL)
+      return object;
+    if (!replaced || attempt == ATTEMPTS) {
+      g_propagate_error (error, failed);
+      return NULL;
+    }
+    g_error_free (failed);
+  }
+}
+
+static VtreeView *
+open_view (VtreeObject *object, GError **error)
+{
   g_autoptr (VtreePages) pages = vtree_pages_new (object, error);
   return pages != NULL ? vtree_view_new (pages, error) : NULL;
 }
@@ -21,8 +56,8 @@ vtree_resolved_open (const VtreeResolved *resolved, const VtreeStore *store,
                      VtreeVerityPolicy policy, GError **error)
 {
   VtreeObjectSpec spec = { resolved->manifest, resolved->manifest_size, policy };
-  g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, error);
-  VtreeView *view = object != NULL ? open_locked (object, error) : NULL;
+  g_autoptr (VtreeObject) object = open_manifest (store, &spec, error);
+  VtreeView *view = object != NULL ? open_view (object, error) : NULL;
   if (view == NULL) {
     char text[VTREE_DIGEST_TEXT_MAX];
     g_prefix_error (error,

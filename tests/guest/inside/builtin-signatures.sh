@@ -65,7 +65,11 @@ check_signed() {
   make_repository
   expect_exit 0 v commit "$ref" "$place/tree" --quiet
   before=$(inode "$(object_of "$place/tree/many/3")")
+  expect_exit 0 v mount "$ref" "$place/mnt" --quiet
   expect_exit 0 signed_commit --quiet
+  check "$1: the manifest that the mount holds is kept for gc to see" \
+    compgen -G "$repo/tmp/held-*"
+  expect_exit 0 v umount "$place/mnt" --quiet
   check "$1: another file, for the signature is the inode's" \
     test "$(inode "$(object_of "$place/tree/many/3")")" != "$before"
   before=$(inode "$(object_of "$place/tree/many/3")")

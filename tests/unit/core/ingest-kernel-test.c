@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,7 +219,10 @@ test_signed (void)
   g_assert_true (put (&fixture, VTREE_VERITY_AUTO, 9000, &digest, &stats, &error));
   g_autofree char *object = repo_fixture_object (&fixture, &digest);
   ino_t unsigned_inode = fake_kernel_inode (object);
+  g_auto (VtreeFd) mount = open (object, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (flock (mount, LOCK_SH | LOCK_NB), ==, 0);
   g_assert_true (put_signed (&fixture, &options, 9000, &digest, &stats, &error));
+  g_assert_cmpuint (repo_fixture_count (&fixture, "tmp"), ==, 1); /* what is held */
   ino_t signed_inode = fake_kernel_inode (object);
   g_assert_cmpuint (signed_inode, !=, unsigned_inode);
   g_autoptr (GBytes) found = fake_kernel_signature_of (object);

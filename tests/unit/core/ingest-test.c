@@ -393,7 +393,7 @@ test_clean_deep (void)
   make_deep (fd, 3000);
   g_autoptr (GError) error = NULL;
   uint64_t removed = 0;
-  g_assert_true (vtree_staging_clean (fixture.repo, false, &removed, &error));
+  g_assert_true (vtree_staging_clean (fixture.repo, false, &removed, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (removed, ==, 1);
   g_assert_cmpint (repo_fixture_count (&fixture, "tmp"), ==, 0);
@@ -409,7 +409,7 @@ test_clean (void)
   g_autoptr (GError) error = NULL;
   uint64_t removed = 0;
   litter (&fixture);
-  g_assert_true (vtree_staging_clean (fixture.repo, true, &removed, &error));
+  g_assert_true (vtree_staging_clean (fixture.repo, true, &removed, NULL, &error));
   g_assert_cmpuint (removed, ==, 3);
   g_assert_cmpint (repo_fixture_count (&fixture, "tmp"), ==, 4);
   g_assert_true (vtree_ingest_clean (fixture.repo, &error));
@@ -421,6 +421,35 @@ test_clean (void)
   g_assert_true (g_file_test (object, G_FILE_TEST_IS_REGULAR));
   g_assert_true (vtree_ingest_bytes (alive, "still", 5, &digest, &error));
   repo_fixture_seal (alive);
+}
+
+/* What only looks as if a mount had held it. */
+static void
+test_clean_held_names (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  repo_fixture_init (&fixture, &plain);
+  VtreeDigest digest = repo_fixture_put (&fixture, "held", 4);
+  char hex[VTREE_DIGEST_PATH_MAX];
+  vtree_digest_path (&digest, hex);
+  for (unsigned kind = 0; kind < 4; kind++) {
+    g_autofree char *name
+      = g_strdup_printf ("tmp/held-%.2s%s-00000000%08x", hex, hex + 3, kind);
+    g_autofree char *path = repo_fixture_path (&fixture, name);
+    g_assert_cmpint (kind == 0   ? mkdir (path, 0700)
+                     : kind == 1 ? mkfifo (path, 0600)
+                     : kind == 2 ? symlink ("/etc/passwd", path)
+                                 : !g_file_set_contents (path, "x", 1, NULL),
+                     ==, 0);
+  }
+  g_autoptr (GArray) held = g_array_new (FALSE, FALSE, sizeof (VtreeDigest));
+  g_autoptr (GError) error = NULL;
+  uint64_t removed = 0;
+  g_assert_true (vtree_staging_clean (fixture.repo, false, &removed, held, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (removed, ==, 4);
+  g_assert_cmpuint (held->len, ==, 0);
+  g_assert_cmpuint (repo_fixture_count (&fixture, "tmp"), ==, 0);
 }
 
 #define ADD_TABLE(prefix, table, function)                                             \
@@ -459,5 +488,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/ingest/sync-fails", test_sync_fails);
   g_test_add_func ("/core/ingest/clean", test_clean);
   g_test_add_func ("/core/ingest/clean-deep", test_clean_deep);
+  g_test_add_func ("/core/ingest/clean-held-names", test_clean_held_names);
   return vtree_test_run ();
 }

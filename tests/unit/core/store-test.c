@@ -330,18 +330,18 @@ test_hold (void)
   g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
   g_autoptr (VtreeObject) late = vtree_store_open_object (store, &spec, &error);
   g_assert_no_error (error);
-  g_assert_true (vtree_object_hold (object, &error));
+  g_assert_true (vtree_object_hold (object, 0, &error));
   g_auto (VtreeFd) fd = -1;
   g_assert_true (vtree_store_open_raw (store, &digest, &fd, &error));
   g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, -1);
   g_clear_pointer (&object, vtree_object_unref);
   g_assert_cmpint (flock (fd, LOCK_EX | LOCK_NB), ==, 0);
-  g_assert_false (vtree_object_hold (late, &error));
+  g_assert_false (vtree_object_hold (late, 0, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_BUSY, "lock");
   g_clear_error (&error);
   g_assert_true (vtree_store_remove (store, &digest, &error));
   vtree_fd_replace_take (&fd, -1);
-  g_assert_false (vtree_object_hold (late, &error));
+  g_assert_false (vtree_object_hold (late, 0, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_MISSING, "was removed");
 }
 

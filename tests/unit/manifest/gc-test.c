@@ -239,6 +239,67 @@ test_held (void)
   g_assert_false (versions_fixture_has (&two.release, &two.unique));
 }
 
+/* Puts another file with the same bytes where manifest 0 was, which has become bad. */
+static void
+replace_manifest (const Two *two)
+{
+  g_autofree char *path = repo_fixture_object (&two->release.repo, &two->old[0]);
+  g_autofree char *bytes = NULL;
+  gsize size;
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  repo_fixture_flip (path, 0);
+  VtreeDigest again = repo_fixture_put (&two->release.repo, bytes, size);
+  g_assert_true (vtree_digest_equal (&again, &two->old[0]));
+}
+
+/* The lock is on a file that has its name no more. Replaced twice, and only the file in
+ * the middle locked besides: as good. */
+static void
+test_held_replaced (void)
+{
+  g_auto (Two) two = { 0 };
+  two_init (&two);
+  g_auto (Said) said = said_new ();
+  g_auto (VtreeFd) mount = hold (&two, 0);
+  replace_manifest (&two);
+  g_auto (VtreeFd) later = hold (&two, 0);
+  replace_manifest (&two);
+  g_assert_cmpuint (repo_fixture_count (&two.release.repo, "tmp"), ==, 2);
+  VtreeGcResult result = gc (&two.release, 1, &said);
+  g_assert_cmpuint (result.versions, ==, 1);
+  g_assert_cmpuint (result.objects, ==, 0);
+  g_assert_cmpuint (result.held_manifests, ==, 1);
+  g_assert_cmpuint (said.held->len, ==, 1);
+  vtree_fd_replace_take (&mount, -1);
+  result = gc (&two.release, 1, &said);
+  g_assert_cmpuint (result.held_manifests, ==, 1);
+  g_assert_cmpuint (repo_fixture_count (&two.release.repo, "tmp"), ==, 1);
+  g_assert_true (versions_fixture_has (&two.release, &two.unique));
+  vtree_fd_replace_take (&later, -1);
+  result = gc (&two.release, 1, &said);
+  g_assert_cmpuint (result.objects, ==, 2);
+  g_assert_cmpuint (result.held_manifests, ==, 0);
+  g_assert_cmpuint (repo_fixture_count (&two.release.repo, "tmp"), ==, 0);
+}
+
+/* What it reaches is not known any more: nothing goes. */
+static void
+test_held_replaced_and_lost (void)
+{
+  g_auto (Two) two = { 0 };
+  two_init (&two);
+  g_auto (Said) said = said_new ();
+  g_auto (VtreeFd) mount = hold (&two, 0);
+  g_autoptr (GError) error = NULL;
+  VtreeGcResult result;
+  replace_manifest (&two);
+  g_autofree char *path = repo_fixture_object (&two.release.repo, &two.old[0]);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  g_assert_false (try_gc (&two.release, 1, false, &said, &result, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_MISSING, "holds");
+  g_assert_true (versions_fixture_has (&two.release, &two.unique));
+}
+
 /* --- manifests that can't be believed --------------------------------------------- */
 
 static void
@@ -304,14 +365,15 @@ test_bad_old_manifest (gconstpointer row)
   g_assert_false (versions_fixture_has (&two.release, &two.unique));
 }
 
+/* Even one that does not look like a manifest any more. */
 static void
-test_bad_held_manifest (void)
+test_bad_held_manifest (gconstpointer offset)
 {
   g_auto (Two) two = { 0 };
   two_init (&two);
   g_auto (VtreeFd) mount = hold (&two, 0);
   g_autofree char *path = repo_fixture_object (&two.release.repo, &two.old[0]);
-  flip (path);
+  repo_fixture_flip (path, GPOINTER_TO_SIZE (offset));
   g_auto (Said) said = said_new ();
   g_autoptr (GError) error = NULL;
   VtreeGcResult result;
@@ -454,9 +516,14 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/gc/keep-none", test_keep_none);
   g_test_add_func ("/manifest/gc/dry-run", test_dry_run);
   g_test_add_func ("/manifest/gc/held", test_held);
+  g_test_add_func ("/manifest/gc/held-replaced", test_held_replaced);
+  g_test_add_func ("/manifest/gc/held-replaced-and-lost", test_held_replaced_and_lost);
   ADD_TABLE ("/manifest/gc/bad-live-manifest", damages, test_bad_live_manifest);
   ADD_TABLE ("/manifest/gc/bad-old-manifest", damages, test_bad_old_manifest);
-  g_test_add_func ("/manifest/gc/bad-held-manifest", test_bad_held_manifest);
+  g_test_add_data_func ("/manifest/gc/bad-held-manifest", GSIZE_TO_POINTER (5000),
+                        test_bad_held_manifest);
+  g_test_add_data_func ("/manifest/gc/bad-held-manifest-magic", GSIZE_TO_POINTER (0),
+                        test_bad_held_manifest);
   g_test_add_func ("/manifest/gc/bad-statement", test_bad_statement);
   g_test_add_func ("/manifest/gc/magic-in-a-file", test_magic_in_a_file);
   g_test_add_func ("/manifest/gc/strangers-and-litter", test_strangers_and_litter);
