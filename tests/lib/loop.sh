@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Sourced by tests that need filesystems of their own, each an image on a loop device.
 
-[ "$(id -u)" = 0 ] || skip "needs root"
+[ "$EUID" = 0 ] || skip "needs root"
 [ -e /dev/loop-control ] || skip "needs loop devices"
 
 # make_filesystem NAME MEGABYTES MKFS [OPTION...]: makes one and mounts it on

@@ -12,6 +12,7 @@ at_two_places() {
   at_place "$GUEST_BTRFS" root "$1"
 }
 
+shopt -s dotglob
 places=0
 at_place() {
   is_mounted "$GUEST_BTRFS" || mount "$GUEST_BTRFS_DEV" "$GUEST_BTRFS"
@@ -52,9 +53,14 @@ make_tree() {
   chmod -R go+rX "$1"
 }
 
+# existing PATTERN: what matches, sorted, a line each.
+existing() {
+  compgen -G "$1" || true
+}
+
 # objects REPOSITORY: the paths of its objects.
 objects() {
-  find "$1/objects" -mindepth 2 -type f | sort
+  existing "$1/objects/??/*"
 }
 
 # object_of FILE: the path of the object that has its contents, by the fsverity tool.
@@ -67,7 +73,8 @@ object_of() {
 # own_files REPOSITORY: what else is sealed.
 own_files() {
   echo "$1/config"
-  find "$1/refs" -name '*.root' -o -name '*.sig' | sort
+  existing "$1/refs/*/*.root"
+  existing "$1/refs/*/*.sig"
 }
 
 # has_verity FILE...
@@ -78,15 +85,19 @@ has_verity() {
 # check_sealed NAME REPOSITORY: every object is measured as its name says, as is what the
 # repository has besides; all are read-only, none has a Merkle file, nothing is left over.
 check_sealed() {
+  local objects own object expected=
+  mapfile -t objects < <(objects "$2")
+  mapfile -t own < <(own_files "$2")
+  for object in "${objects[@]}"; do
+    expected+="sha256:${object: -65:2}${object##*/} $object"$'\n'
+  done
   check_equal "$1: the objects are sealed, and measured as they are named" \
-    "$(objects "$2" | xargs fsverity measure 2>&1)" \
-    "$(objects "$2" | sed -E 's,(.*/objects/)(..)/(.*),sha256:\2\3 \1\2/\3,')"
+    "$(fsverity measure "${objects[@]}" 2>&1)" "${expected%$'\n'}"
   check_equal "$1: so are the files beside them" \
-    "$(own_files "$2" | xargs fsverity measure 2>&1)" \
-    "$(own_files "$2" | xargs fsverity digest)"
-  check_equal "$1: objects are read-only" "$(objects "$2" | xargs stat -c %a | sort -u)" 444
+    "$(fsverity measure "${own[@]}" 2>&1)" "$(fsverity digest "${own[@]}")"
+  check_equal "$1: objects are read-only" "$(stat -c %a "${objects[@]}" | sort -u)" 444
   check_equal "$1: no Merkle file, nothing unfinished" \
-    "$(find "$2/merkle" "$2/tmp" -mindepth 1 -not -path "$2/merkle/??" | head)" ''
+    "$(existing "$2/merkle/??/*" && existing "$2/tmp/*")" ''
 }
 
 inode() {
