@@ -16,11 +16,10 @@ typedef struct {
 static const char *
 kind_name (VtreeFsckKind kind)
 {
-  static const char *const names[] = { [VTREE_FSCK_MISSING] = "missing",
-                                       [VTREE_FSCK_CORRUPT] = "corrupt",
-                                       [VTREE_FSCK_UNTRUSTED] = "untrusted",
-                                       [VTREE_FSCK_REPAIRED] = "repaired",
-                                       [VTREE_FSCK_UNSEALED] = "unsealed" };
+  static const char *const names[]
+    = { [VTREE_FSCK_MISSING] = "missing",     [VTREE_FSCK_CORRUPT] = "corrupt",
+        [VTREE_FSCK_UNTRUSTED] = "untrusted", [VTREE_FSCK_REPAIRED] = "repaired",
+        [VTREE_FSCK_UNSEALED] = "unsealed",   [VTREE_FSCK_STRAY] = "stray" };
 
   return (size_t) kind < G_N_ELEMENTS (names) ? names[kind] : "unknown";
 }
@@ -74,6 +73,7 @@ add_result (const VtreeFsckResult *result, VtreeJson *json)
   vtree_json_add_uint (json, "untrusted", result->untrusted);
   vtree_json_add_uint (json, "repaired", result->repaired);
   vtree_json_add_uint (json, "stale_temporary", result->stale_temporary);
+  vtree_json_add_uint (json, "stray", result->stray);
   vtree_json_add_uint (json, "sealed", result->sealed);
   vtree_json_add_uint (json, "sealed_before", result->sealed_before);
   vtree_json_add_uint (json, "sealed_files", result->sealed_files);

@@ -5,18 +5,40 @@
 #include "cli/verbs.h"
 #include "manifest/ref.h"
 
+/* A head that can't be read does not hide the other refs: *FOUND is false, *BAD is
+ * true. */
 static bool
-print_ref (const VtreeRepo *repo, const char *name, VtreeJson *json, GError **error)
+read_head (const VtreeCli *cli, const VtreeRepo *repo, const char *name, bool *found,
+           uint64_t *version, bool *bad, GError **error)
+{
+  g_autoptr (GError) failed = NULL;
+
+  *bad = !vtree_refs_head (repo, name, found, version, &failed);
+  if (!*bad)
+    return true;
+  if (!g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_CORRUPT)) {
+    g_propagate_error (error, g_steal_pointer (&failed));
+    return false;
+  }
+  *found = false;
+  vtree_cli_note (cli, "%s", failed->message);
+  return true;
+}
+
+static bool
+print_ref (const VtreeCli *cli, const VtreeRepo *repo, const char *name,
+           VtreeJson *json, GError **error)
 {
   g_autoptr (GArray) versions = vtree_refs_versions (repo, name, error);
   g_autofree char *head = NULL;
   uint64_t version;
-  bool found;
+  bool found, bad;
 
-  if (versions == NULL || !vtree_refs_head (repo, name, &found, &version, error))
+  if (versions == NULL || !read_head (cli, repo, name, &found, &version, &bad, error))
     return false;
   if (json == NULL) {
-    head = found ? g_strdup_printf ("%" G_GUINT64_FORMAT, version) : g_strdup ("-");
+    head = found ? g_strdup_printf ("%" G_GUINT64_FORMAT, version)
+                 : g_strdup (bad ? "?" : "-");
     vtree_out_print ("%s %s %u\n", name, head, versions->len);
     return true;
   }
@@ -34,21 +56,39 @@ print_ref (const VtreeRepo *repo, const char *name, VtreeJson *json, GError **er
   return true;
 }
 
+/* One line, however many there are. */
+static void
+note_strays (const VtreeCli *cli, const GPtrArray *strays)
+{
+  g_autofree char *first = NULL;
+  g_autofree char *more = NULL;
+
+  if (strays->len == 0)
+    return;
+  first = vtree_error_escape (g_ptr_array_index (strays, 0), -1);
+  more = strays->len > 1 ? g_strdup_printf (" and %u more", strays->len - 1)
+                         : g_strdup ("");
+  vtree_cli_note (cli, "passed over refs/%s%s: no part of any ref; fsck names them all",
+                  first, more);
+}
+
 static bool
 list_refs (const VtreeCli *cli, const VtreeRepo *repo, GError **error)
 {
-  g_auto (GStrv) names = vtree_refs_list (repo, error);
+  g_autoptr (GPtrArray) strays = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) names = vtree_refs_list (repo, strays, error);
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
 
   if (names == NULL)
     return false;
+  note_strays (cli, strays);
   if (json != NULL) {
     vtree_json_begin_object (json, NULL);
     vtree_json_add_int (json, "schema", 1);
     vtree_json_begin_array (json, "refs");
   }
   for (char **name = names; *name != NULL; name++)
-    if (!print_ref (repo, *name, json, error))
+    if (!print_ref (cli, repo, *name, json, error))
       return false;
   if (json != NULL) {
     vtree_json_end_array (json);

@@ -14,6 +14,7 @@
 #include "manifest/check.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 typedef struct {
@@ -38,27 +39,63 @@ is_signed (const VtreeCommitOptions *options)
   return options->signers != NULL && options->signers->len > 0;
 }
 
-/* The largest version that exists, whether or not a head names it; 0 for none. */
-static bool
-find_newest (const Commit *commit, uint64_t *newest, GError **error)
+/* Whatever stands under their names; none where the ref is new. */
+static GArray *
+list_versions (const Commit *commit, GError **error)
 {
   g_autoptr (GError) failure = NULL;
-  *newest = 0;
-  g_autoptr (GArray) versions
-    = vtree_refs_versions (commit->repo, commit->options->ref, &failure);
+  GArray *versions = vtree_refs_versions (commit->repo, commit->options->ref, &failure);
+  if (versions != NULL)
+    return versions;
   if (g_error_matches (failure, VTREE_ERROR, VTREE_ERROR_MISSING))
-    return true;
-  if (versions == NULL) {
-    g_propagate_error (error, g_steal_pointer (&failure));
+    return g_array_new (FALSE, FALSE, sizeof (uint64_t));
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return NULL;
+}
+
+/* Whether VERSION is a statement of this ref, which can be signed yet. */
+static bool
+is_statement (const Commit *commit, uint64_t version)
+{
+  const char *ref = commit->options->ref;
+  g_autoptr (GBytes) root = NULL;
+  g_autoptr (GBytes) sig = NULL;
+  if (!vtree_refs_load (commit->repo, ref, version, &root, &sig, NULL))
     return false;
+  size_t size;
+  const void *data = g_bytes_get_data (root, &size);
+  g_autoptr (VtreeStatement) statement = vtree_statement_parse (data, size, NULL);
+  return statement != NULL && strcmp (statement->ref, ref) == 0
+         && statement->version == version;
+}
+
+/* The largest version above FLOOR that can become the head, or FLOOR. */
+static uint64_t
+find_newest (const Commit *commit, const GArray *versions, uint64_t floor)
+{
+  for (guint i = versions->len; i-- > 0;) {
+    uint64_t version = g_array_index (versions, uint64_t, i);
+    if (version <= floor)
+      break;
+    if (is_statement (commit, version))
+      return version;
   }
-  if (versions->len > 0)
-    *newest = g_array_index (versions, uint64_t, versions->len - 1);
-  return true;
+  return floor;
+}
+
+/* The first version above FLOOR under whose name nothing stands; 0 if there is none. */
+static uint64_t
+find_free (const GArray *versions, uint64_t floor)
+{
+  uint64_t version = floor + 1;
+  for (guint i = 0; i < versions->len && version != 0; i++)
+    version += version == g_array_index (versions, uint64_t, i);
+  return version;
 }
 
 /* The version to commit, above head and mark; one that nobody asked for is also above
- * what is still unsigned. */
+ * what is still unsigned, unless that leaves none. What is no statement is in nobody's
+ * way. */
 static bool
 choose_version (const Commit *commit, uint64_t head, uint64_t *version, GError **error)
 {
@@ -77,14 +114,16 @@ choose_version (const Commit *commit, uint64_t head, uint64_t *version, GError *
       error, VTREE_ERROR_ROLLBACK,
       "version %" G_GUINT64_FORMAT " is not above %" G_GUINT64_FORMAT ", which is %s",
       options->version, floor, floor == head ? "the head" : "the mark");
-  uint64_t newest;
-  if (!find_newest (commit, &newest, error))
+  g_autoptr (GArray) versions = list_versions (commit, error);
+  if (versions == NULL)
     return false;
-  newest = MAX (newest, floor);
-  if (newest == UINT64_MAX)
+  uint64_t chosen = find_free (versions, find_newest (commit, versions, floor));
+  if (chosen == 0)
+    chosen = find_free (versions, floor);
+  if (chosen == 0)
     return vtree_error_set (error, VTREE_ERROR_LIMIT,
-                            "there is no version above %" G_GUINT64_FORMAT, newest);
-  *version = newest + 1;
+                            "there is no version above %" G_GUINT64_FORMAT, floor);
+  *version = chosen;
   return true;
 }
 

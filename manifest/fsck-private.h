@@ -40,6 +40,7 @@ typedef struct {
   VtreeFsckResult *result;
   VtreeStore *store;
   VtreeTrust *trust;
+  char **all_refs;     /* NULL: nobody has asked yet, or for some only */
   GPtrArray *versions; /* VtreeFsckVersion * */
   GHashTable *objects; /* digest -> VtreeFsckObject *, which it is in */
   GHashTable *usable;  /* set: digests of manifests that passed the full check */
@@ -57,6 +58,9 @@ VtreeFsckObject *vtree_fsck_object (VtreeFsck *fsck, const VtreeDigest *digest,
 /* True if it has been looked at and is not good (any more). */
 bool vtree_fsck_is_bad (const VtreeFsckObject *object);
 
+/* The names of the refs to be looked at; what is found beside them, when all are listed
+ * for the first time, is reported. NULL on error. */
+const char *const *vtree_fsck_ref_names (VtreeFsck *fsck, GError **error);
 /* Fills in versions, reports what is wrong with refs and statements. */
 bool vtree_fsck_refs (VtreeFsck *fsck, GError **error);
 /* Checks the objects that have not been, in parallel. */

@@ -183,20 +183,37 @@ check_ref (VtreeFsck *fsck, const char *ref, GError **error)
   return true;
 }
 
+/* STRAY is a path below refs/. */
+static void
+report_stray (VtreeFsck *fsck, const char *stray)
+{
+  g_autofree char *escaped = vtree_error_escape (stray, -1);
+  g_autofree char *message = g_strdup_printf ("refs/%s belongs to no ref", escaped);
+  VtreeFsckProblem problem = { .kind = VTREE_FSCK_STRAY, .message = message };
+  vtree_fsck_report (fsck, &problem);
+}
+
+const char *const *
+vtree_fsck_ref_names (VtreeFsck *fsck, GError **error)
+{
+  if (fsck->options->refs != NULL)
+    return fsck->options->refs;
+  if (fsck->all_refs == NULL) {
+    g_autoptr (GPtrArray) strays = g_ptr_array_new_with_free_func (g_free);
+    fsck->all_refs = vtree_refs_list (fsck->repo, strays, error);
+    for (guint i = 0; fsck->all_refs != NULL && i < strays->len; i++)
+      report_stray (fsck, g_ptr_array_index (strays, i));
+  }
+  return (const char *const *) fsck->all_refs;
+}
+
 bool
 vtree_fsck_refs (VtreeFsck *fsck, GError **error)
 {
-  g_auto (GStrv) all = NULL;
-  const char *const *refs = fsck->options->refs;
-  if (refs == NULL) {
-    all = vtree_refs_list (fsck->repo, error);
-    refs = (const char *const *) all;
-  }
-  if (refs == NULL)
-    return false;
-  for (; *refs != NULL; refs++) {
+  const char *const *refs = vtree_fsck_ref_names (fsck, error);
+  for (; refs != NULL && *refs != NULL; refs++) {
     if (!check_ref (fsck, *refs, error))
       return false;
   }
-  return true;
+  return refs != NULL;
 }

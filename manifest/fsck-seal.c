@@ -200,18 +200,11 @@ seal_ref (VtreeFsck *fsck, const char *ref, GError **error)
 static bool
 seal_refs (VtreeFsck *fsck, GError **error)
 {
-  g_auto (GStrv) all = NULL;
-  const char *const *refs = fsck->options->refs;
-  if (refs == NULL) {
-    all = vtree_refs_list (fsck->repo, error);
-    refs = (const char *const *) all;
-  }
-  if (refs == NULL)
-    return false;
-  for (; *refs != NULL; refs++)
+  const char *const *refs = vtree_fsck_ref_names (fsck, error);
+  for (; refs != NULL && *refs != NULL; refs++)
     if (!seal_ref (fsck, *refs, error))
       return false;
-  return true;
+  return refs != NULL;
 }
 
 /* --- Merkle files ----------------------------------------------------------------- */

@@ -21,6 +21,8 @@ vtree_fsck_report (VtreeFsck *fsck, const VtreeFsckProblem *problem)
     fsck->result->repaired++;
   else if (problem->kind == VTREE_FSCK_UNSEALED)
     fsck->result->unsealed++;
+  else if (problem->kind == VTREE_FSCK_STRAY)
+    fsck->result->stray++;
   else if (problem->object == NULL && problem->kind == VTREE_FSCK_MISSING)
     fsck->result->missing++;
   else if (problem->object == NULL)
@@ -167,6 +169,7 @@ fsck_clear (VtreeFsck *fsck)
 {
   vtree_store_free (fsck->store);
   vtree_trust_free (fsck->trust);
+  g_strfreev (fsck->all_refs);
   g_ptr_array_unref (fsck->versions);
   g_hash_table_unref (fsck->objects);
   g_hash_table_unref (fsck->usable);
@@ -180,7 +183,8 @@ run (VtreeFsck *fsck, GError **error)
   fsck->store = vtree_store_new (fsck->repo, error);
   if (fsck->store == NULL
       || !vtree_litter_clean (fsck->repo, true, &fsck->result->stale_temporary, NULL,
-                              error))
+                              error)
+      || !vtree_refs_clean (fsck->repo, true, &fsck->result->stale_temporary, error))
     return false;
   fsck->trust = vtree_trust_load (fsck->options->paths, NULL, error);
   return fsck->trust != NULL && (!seal || vtree_fsck_probe_seal (fsck, error))

@@ -22,6 +22,7 @@ typedef enum {
   VTREE_FSCK_REPAIRED,
   VTREE_FSCK_UNSEALED, /* an object that is good, or one of the repository's own files,
                           which could not be sealed */
+  VTREE_FSCK_STRAY,    /* something below refs/ that belongs to no ref: harmless */
 } VtreeFsckKind;
 
 typedef struct {
@@ -49,11 +50,11 @@ typedef struct {
   int wait; /* seconds for the shared lock, -1: for ever */
 } VtreeFsckOptions;
 
-/* missing and corrupt count statements, manifests and objects that are so at the end.
- */
+/* missing and corrupt count statements, manifests and objects that are so at the end;
+ * stale_temporary what a gc would remove of what killed processes left. */
 typedef struct {
   uint64_t refs, versions, manifests, objects, bytes;
-  uint64_t missing, corrupt, untrusted, repaired, stale_temporary;
+  uint64_t missing, corrupt, untrusted, repaired, stale_temporary, stray;
   /* seal alone: objects, now and before; the repository's own files, now; both */
   uint64_t sealed, sealed_before, sealed_files, unsealed;
 } VtreeFsckResult;

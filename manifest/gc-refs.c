@@ -9,6 +9,9 @@
  */
 #include "manifest/gc-private.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 static bool
 keep_manifest (VtreeGc *gc, const char *ref, uint64_t version, GError **error)
 {
@@ -60,12 +63,34 @@ plan_ref (VtreeGc *gc, const char *ref, GError **error)
   return true;
 }
 
+/* A symlink in the place of a ref may lead to where somebody has moved it. */
+static bool
+check_stray (const VtreeGc *gc, const char *stray, GError **error)
+{
+  struct stat st;
+  g_autofree char *path = g_build_filename ("refs", stray, NULL);
+  if (!vtree_ref_check_name (stray, NULL)
+      || fstatat (vtree_repo_dirfd (gc->repo), path, &st, AT_SYMLINK_NOFOLLOW) < 0
+      || !S_ISLNK (st.st_mode))
+    return true;
+  return vtree_error_set (
+    error, VTREE_ERROR_CORRUPT,
+    "nothing is deleted: %s is a symbolic link, and what it leads "
+    "to is not looked at",
+    path);
+}
+
 bool
 vtree_gc_plan_refs (VtreeGc *gc, GError **error)
 {
-  g_auto (GStrv) refs = vtree_refs_list (gc->repo, error);
+  g_autoptr (GPtrArray) strays = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) refs = vtree_refs_list (gc->repo, strays, error);
   if (refs == NULL)
     return false;
+  for (guint i = 0; i < strays->len; i++) {
+    if (!check_stray (gc, g_ptr_array_index (strays, i), error))
+      return false;
+  }
   for (char **ref = refs; *ref != NULL; ref++) {
     if (!plan_ref (gc, *ref, error))
       return false;

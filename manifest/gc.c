@@ -271,6 +271,7 @@ run (VtreeGc *gc, GError **error)
   uint64_t litter;
   return vtree_litter_clean (gc->repo, gc->options->dry_run, &litter, gc->replaced,
                              error)
+         && vtree_refs_clean (gc->repo, gc->options->dry_run, &litter, error)
          && vtree_gc_plan_refs (gc, error) && mark_all (gc, error)
          && keep_replaced (gc, error) && vtree_gc_remove_versions (gc, error)
          && sync_repository (gc, error)

@@ -17,6 +17,14 @@ vtree_ref_spec_clear (VtreeRefSpec *spec)
   *spec = (VtreeRefSpec){ 0 };
 }
 
+bool
+vtree_ref_parse_file (const char *file, const char *suffix, uint64_t *version)
+{
+  size_t length = strlen (file), tail = strlen (suffix);
+  return length > tail && strcmp (file + length - tail, suffix) == 0
+         && vtree_text_parse_u64 (file, length - tail, version) && *version > 0;
+}
+
 static bool
 is_reserved (const char *component)
 {

@@ -31,10 +31,20 @@ bool vtree_ref_check_name (const char *name, GError **error);
 bool vtree_ref_spec_parse (const char *text, bool with_path, VtreeRefSpec *spec,
                            GError **error);
 
-/* Names of all refs, sorted, NULL-terminated. */
-char **vtree_refs_list (const VtreeRepo *repo, GError **error);
-/* Versions of NAME, ascending (GArray of uint64_t); VTREE_ERROR_MISSING without the
- * ref. */
+/* True for a FILE "<version>SUFFIX", as a ref's directory has them. */
+bool vtree_ref_parse_file (const char *file, const char *suffix, uint64_t *version);
+
+/* Names of all refs, sorted, NULL-terminated. STRAYS (may be NULL) gets the path below
+ * refs/, unescaped, of all that is passed over since it is no ref, nor belongs to one
+ * (char *, owned by the array, which has to free them). */
+char **vtree_refs_list (const VtreeRepo *repo, GPtrArray *strays, GError **error);
+/* Removes what a deletion that was killed has left: signatures without their statement,
+ * empty directories. Adds the signatures to *COUNT; DRY_RUN only counts. Exclusive
+ * lock, unless it is a dry run. Needs no free space. */
+bool vtree_refs_clean (const VtreeRepo *repo, bool dry_run, uint64_t *count,
+                       GError **error);
+/* Versions of NAME, ascending (GArray of uint64_t), whatever stands under their names;
+ * VTREE_ERROR_MISSING without the ref. */
 GArray *vtree_refs_versions (const VtreeRepo *repo, const char *name, GError **error);
 /* *FOUND false where NAME has no head (yet). */
 bool vtree_refs_head (const VtreeRepo *repo, const char *name, bool *found,

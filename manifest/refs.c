@@ -2,7 +2,8 @@
 /*
  * Owns the refs/ directory of a repository: one directory a ref, in it statements,
  * signatures and head. Everything there is untrusted: opened beneath the repository,
- * and of the exact form or CORRUPT. Judges no signature: see resolve.c.
+ * and of the exact form or CORRUPT. Judges no signature: see resolve.c. Which refs
+ * there are: refs-walk.c.
  */
 #include "core/beneath.h"
 #include "core/directory.h"
@@ -35,15 +36,6 @@ dup_file_name (uint64_t version, const char *suffix)
   return g_strdup_printf ("%" G_GUINT64_FORMAT "%s", version, suffix);
 }
 
-/* True for "<version>SUFFIX". */
-static bool
-parse_file_name (const char *file, const char *suffix, uint64_t *version)
-{
-  size_t length = strlen (file), tail = strlen (suffix);
-  return length > tail && strcmp (file + length - tail, suffix) == 0
-         && vtree_text_parse_u64 (file, length - tail, version) && *version > 0;
-}
-
 /* Opens the directory of NAME ("" for refs/ itself); *FD is -1 where it is missing. */
 static bool
 open_ref (const VtreeRepo *repo, const char *name, VtreeFd *fd, GError **error)
@@ -63,72 +55,6 @@ open_existing_ref (const VtreeRepo *repo, const char *name, VtreeFd *fd, GError 
 }
 
 /* --- looking ---------------------------------------------------------------------- */
-
-static int
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(char *const *) a, *(char *const *) b);
-}
-
-/* Whether one of NAMES makes their directory a ref, and not only the parent of some. */
-static bool
-has_version (const GPtrArray *names)
-{
-  for (size_t i = 0; i < names->len; i++) {
-    uint64_t version;
-    const char *name = g_ptr_array_index (names, i);
-    if (strcmp (name, HEAD) == 0 || parse_file_name (name, ".root", &version))
-      return true;
-  }
-  return false;
-}
-
-static bool list_below (int fd, const char *name, GPtrArray *refs, GError **error);
-
-/* ENTRY of the directory of NAME: nothing unless it can be a component of a ref. */
-static bool
-list_entry (int fd, const char *name, const char *entry, GPtrArray *refs,
-            GError **error)
-{
-  g_autofree char *below
-    = *name != '\0' ? g_strdup_printf ("%s/%s", name, entry) : g_strdup (entry);
-  if (!vtree_ref_check_name (below, NULL))
-    return true;
-  g_auto (VtreeFd) below_fd = -1;
-  if (!vtree_beneath_open_directory (fd, entry, &below_fd, error))
-    return prefix_error (error, "list", below);
-  return below_fd < 0 || list_below (below_fd, below, refs, error);
-}
-
-/* Adds NAME, if it is a ref, and the refs below it. The length of a name bounds the
- * depth. */
-static bool
-list_below (int fd, const char *name, GPtrArray *refs, GError **error)
-{
-  g_autoptr (GPtrArray) names = vtree_directory_list (fd, error);
-  if (names == NULL)
-    return prefix_error (error, "list", name);
-  if (*name != '\0' && has_version (names))
-    g_ptr_array_add (refs, g_strdup (name));
-  for (size_t i = 0; i < names->len; i++) {
-    if (!list_entry (fd, name, g_ptr_array_index (names, i), refs, error))
-      return false;
-  }
-  return true;
-}
-
-char **
-vtree_refs_list (const VtreeRepo *repo, GError **error)
-{
-  g_autoptr (GPtrArray) refs = g_ptr_array_new_with_free_func (g_free);
-  g_auto (VtreeFd) fd = -1;
-  if (!open_ref (repo, "", &fd, error)
-      || (fd >= 0 && !list_below (fd, "", refs, error)))
-    return NULL;
-  g_ptr_array_sort (refs, compare_names);
-  g_ptr_array_add (refs, NULL);
-  return (char **) g_ptr_array_steal (refs, NULL);
-}
 
 static int
 compare_versions (gconstpointer a, gconstpointer b)
@@ -151,7 +77,7 @@ vtree_refs_versions (const VtreeRepo *repo, const char *name, GError **error)
   GArray *versions = g_array_new (FALSE, FALSE, sizeof (uint64_t));
   for (size_t i = 0; i < names->len; i++) {
     uint64_t version;
-    if (parse_file_name (g_ptr_array_index (names, i), ".root", &version))
+    if (vtree_ref_parse_file (g_ptr_array_index (names, i), ".root", &version))
       g_array_append_val (versions, version);
   }
   g_array_sort (versions, compare_versions);
@@ -433,8 +359,8 @@ remove_files (int fd, GError **error)
   for (size_t i = 0; i < names->len; i++) {
     const char *name = g_ptr_array_index (names, i);
     uint64_t version;
-    bool ours = parse_file_name (name, ".root", &version)
-                || parse_file_name (name, ".sig", &version)
+    bool ours = vtree_ref_parse_file (name, ".root", &version)
+                || vtree_ref_parse_file (name, ".sig", &version)
                 || g_str_has_prefix (name, VTREE_PUBLISH_TEMP_PREFIX);
     if (ours && !remove_file (fd, name, error))
       return false;

@@ -58,13 +58,45 @@ expect_exit 6 v fsck r
 expect_stdout '^corrupt r@2 - -: '
 flip_byte "$repo/refs/r/2.root"
 
+# what belongs to no ref
+touch "$repo/refs/README" "$repo/refs/r/a note"
+ln -s r "$repo/refs/alias"
+mkdir "$repo/refs/bad" "$repo/refs/bad/head"
+expect_exit 0 v refs
+check_equal 'refs passes over it' "$(cat "$VTREE_TMP/stdout")" $'bad ? 0\nother 3 3\nr 4 4'
+check_equal 'and says so once' "$(grep -c 'passed over refs/README and 2 more' "$VTREE_TMP/stderr")" 1
+check 'and why a head is not shown' grep -q "head of ref 'bad': open head: not a" "$VTREE_TMP/stderr"
+rm -r "$repo/refs/bad"
+expect_exit 0 v fsck
+expect_stdout '^stray - - -: refs/README belongs to no ref$'
+expect_stdout '^stray - - -: refs/alias belongs to no ref$'
+expect_stdout '^stray - - -: refs/r/a note belongs to no ref$'
+expect_exit 0 v fsck --json --quiet
+check 'in JSON' json 'd["stray"] == 3 and all(p["kind"] == "stray" for p in d["problems"])'
+expect_exit 6 v gc --dry-run
+expect_stderr_line 'nothing is deleted: refs/alias is a symbolic link'
+rm "$repo/refs/alias"
+
+# versions above the head that are none
+echo 'no statement' >"$repo/refs/other/9.root"
+mkdir "$repo/refs/other/4.root"
+expect_exit 0 v commit other "$VTREE_TMP/tree" --quiet
+expect_exit 0 v verify other --quiet
+expect_exit 0 v refs
+expect_stdout '^other 5 6$'
+expect_exit 6 v fsck other
+expect_stdout '^corrupt other@4 - -: '
+expect_stdout '^corrupt other@9 - -: '
+expect_exit 6 v gc
+rm -r "$repo/refs/other/4.root" "$repo/refs/other/9.root"
+
 # gc
 before=$(count_objects)
 expect_exit 0 v gc --dry-run
 expect_stdout 'r@1'
 check_equal 'a rehearsal removes nothing' "$(count_objects)" "$before"
 expect_exit 0 v gc --keep=3
-expect_stderr_line '^vtree gc: removed 1 versions and '
+expect_stderr_line '^vtree gc: removed 2 versions and '
 expect_exit 7 v show r@1
 expect_exit 0 v show r@2
 expect_exit 0 v gc --json

@@ -70,6 +70,7 @@ check_signed() {
   check "$1: the manifest that the mount holds is kept for gc to see" \
     compgen -G "$repo/tmp/held-*"
   expect_exit 0 v umount "$place/mnt" --quiet
+  expect_exit 0 v gc --quiet
   check "$1: another file, for the signature is the inode's" \
     test "$(inode "$(object_of "$place/tree/many/3")")" != "$before"
   before=$(inode "$(object_of "$place/tree/many/3")")

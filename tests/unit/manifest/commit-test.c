@@ -192,6 +192,36 @@ test_versions (void)
   expect_failure (&f, VTREE_ERROR, VTREE_ERROR_LIMIT, "no version above");
 }
 
+static void
+write_statement (const CommitFixture *f, const char *version, const char *text)
+{
+  g_autofree char *name = g_strdup_printf ("refs/" REF "/%s.root", version);
+  g_autofree char *path = g_build_filename (vtree_repo_path (f->base.repo), name, NULL);
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+/* What looks like versions above the head and is none stops nobody, and is left; nor
+ * does one that leaves no number above it. */
+static void
+test_versions_malformed (void)
+{
+  g_auto (CommitFixture) f;
+  set_up (&f);
+  g_assert_cmpuint (commit (&f).version, ==, 1);
+  write_statement (&f, "2", "vtree-root 1\n");
+  write_statement (&f, "18446744073709551615", "");
+  g_autofree char *path
+    = g_build_filename (vtree_repo_path (f.base.repo), "refs/" REF "/3.root", NULL);
+  g_assert_cmpint (mkdir (path, 0755), ==, 0);
+  g_assert_cmpuint (commit (&f).version, ==, 4);
+  g_autofree char *other
+    = g_strdup_printf ("vtree-root 1\nref: %s\nversion: 18446744073709551615\ncreated: "
+                       "2020-01-01T00:00:00Z\nmanifest: sha256:%064d\nsize: 1\n",
+                       REF, 0);
+  write_statement (&f, "18446744073709551615", other);
+  g_assert_cmpuint (commit (&f).version, ==, 5);
+}
+
 /* What nobody has signed is not the head, and its number is not used again. */
 static void
 test_unsigned (void)
@@ -405,6 +435,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/commit/again-is-the-same-manifest",
                    test_again_is_the_same_manifest);
   g_test_add_func ("/manifest/commit/versions", test_versions);
+  g_test_add_func ("/manifest/commit/versions-malformed", test_versions_malformed);
   g_test_add_func ("/manifest/commit/unsigned", test_unsigned);
   g_test_add_func ("/manifest/commit/refusals", test_refusals);
   g_test_add_func ("/manifest/commit/shared-repository", test_shared_repository);

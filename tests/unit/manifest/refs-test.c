@@ -67,7 +67,7 @@ static void
 assert_list (Fixture *f, const char *joined)
 {
   g_autoptr (GError) error = NULL;
-  g_auto (GStrv) refs = vtree_refs_list (f->repo, &error);
+  g_auto (GStrv) refs = vtree_refs_list (f->repo, NULL, &error);
   g_assert_no_error (error);
   g_autofree char *got = g_strjoinv (" ", refs);
   g_assert_cmpstr (got, ==, joined);
@@ -378,12 +378,100 @@ test_replaced_directory (Fixture *f, gconstpointer unused)
   g_assert_false (vtree_refs_head (f->repo, "r", &found, &version, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "ref 'r'");
   g_clear_error (&error);
-  g_assert_null (vtree_refs_list (f->repo, &error));
-  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "ref 'r'");
-  g_clear_error (&error);
+  assert_list (f, "");
   g_auto (VtreeFd) fd = -1;
   g_assert_false (vtree_refs_lock (f->repo, "r/x", 0, &fd, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "ref 'r/x'");
+}
+
+/* What lies among the refs, in the place of one or in that of its files. */
+static const struct {
+  const char *path; /* a '/' at its end: a directory */
+  bool stray;
+} strangers[] = {
+  { "README", true },        { "a/notes", true },   { "a/b/c", true },
+  { "a/.hidden", true },     { "5.root/", true },   { "head/", true },
+  { "a/b/x y", true },       { "empty/", false },   { "a/b/2.root/", false },
+  { "a/b/head.sig/", true }, { "a/.tmp-1", false }, { "a/b/3.sig", false },
+};
+
+static void
+make_strangers (Fixture *f)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (strangers); i++) {
+    g_autofree char *path = path_of (f, strangers[i].path);
+    if (g_str_has_suffix (path, "/"))
+      g_assert_cmpint (mkdir (path, 0755), ==, 0);
+    else
+      g_assert_true (g_file_set_contents (path, "x", 1, NULL));
+  }
+}
+
+static void
+test_strays (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  put (f, "a/b", 1, "sig");
+  set_head (f, "a/b", 1);
+  make_strangers (f);
+  g_autofree char *head = path_of (f, "a/head");
+  g_assert_cmpint (mkdir (head, 0755), ==, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) strays = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) refs = vtree_refs_list (f->repo, strays, &error);
+  g_assert_no_error (error);
+  g_autofree char *joined = g_strjoinv (" ", refs);
+  g_assert_cmpstr (joined, ==, "a a/b");
+  guint expected = 0;
+  for (size_t i = 0; i < G_N_ELEMENTS (strangers); i++) {
+    g_autofree char *path = g_strdup (strangers[i].path);
+    if (g_str_has_suffix (path, "/"))
+      path[strlen (path) - 1] = '\0';
+    g_test_message ("%s", path);
+    g_assert_cmpint (g_ptr_array_find_with_equal_func (strays, path, g_str_equal, NULL),
+                     ==, strangers[i].stray);
+    expected += strangers[i].stray;
+  }
+  g_assert_cmpuint (strays->len, ==, expected);
+  assert_head (f, "a/b", 1);
+}
+
+/* Signatures that lost their statement when a deletion was killed, and others. */
+static void
+test_clean (Fixture *f, gconstpointer unused)
+{
+  static const struct {
+    const char *path;
+    bool stays;
+  } left[] = {
+    { "r/1.sig", false }, { "r/2.sig", true },           { "r/3.sig", true },
+    { "r/4.sig", true },  { "gone/below/7.sig", false }, { "odd/1.sig", true },
+    { "odd/head", true }, { "r/notes", true },
+  };
+  (void) unused;
+  put (f, "r", 2, "sig");
+  put (f, "r", 3, "sig");
+  set_head (f, "r", 3);
+  for (size_t i = 0; i < G_N_ELEMENTS (left); i++) {
+    g_autofree char *path = path_of (f, left[i].path);
+    g_autofree char *dir = g_path_get_dirname (path);
+    g_assert_cmpint (g_mkdir_with_parents (dir, 0755), ==, 0);
+    g_assert_true (g_file_set_contents (path, "x", 1, NULL));
+  }
+  g_autoptr (GError) error = NULL;
+  uint64_t count = 0;
+  g_assert_true (vtree_refs_clean (f->repo, true, &count, &error));
+  g_assert_cmpuint (count, ==, 2);
+  g_assert_true (vtree_refs_clean (f->repo, false, &count, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (count, ==, 4);
+  for (size_t i = 0; i < G_N_ELEMENTS (left); i++) {
+    g_autofree char *path = path_of (f, left[i].path);
+    g_test_message ("%s", left[i].path);
+    g_assert_cmpint (g_file_test (path, G_FILE_TEST_EXISTS), ==, left[i].stays);
+  }
+  g_autofree char *gone = path_of (f, "gone");
+  g_assert_false (g_file_test (gone, G_FILE_TEST_EXISTS));
 }
 
 static void
@@ -487,6 +575,8 @@ main (int argc, char **argv)
   ADD ("malformed-head", test_malformed_head);
   ADD ("replaced-files", test_replaced_files);
   ADD ("replaced-directory", test_replaced_directory);
+  ADD ("strays", test_strays);
+  ADD ("clean", test_clean);
   ADD ("too-long", test_too_long);
   ADD ("lock", test_lock);
   ADD ("bad-names-make-nothing", test_bad_names_make_nothing);
