@@ -2,6 +2,7 @@
 /* `vtree config`: which keys there are and what they may be is core's affair. */
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/signing.h"
 #include "cli/verbs.h"
 
 #include <string.h>
@@ -72,23 +73,39 @@ print_one (const VtreeCli *cli, const VtreeRepo *repo, const char *key, GError *
   return true;
 }
 
-bool
-vtree_verb_config (VtreeCli *cli, GError **error)
+/* Changes the key that the words name, or says what is there. */
+static bool
+config (const VtreeCli *cli, VtreeRepo *repo, const VtreeObjectSigner *signer,
+        GError **error)
 {
-  const GOptionEntry entries[]
-    = { { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
-  g_autoptr (VtreePaths) paths = NULL;
-  g_autoptr (VtreeRepo) repo = NULL;
+  VtreeSeal seal;
 
-  if (!vtree_cli_parse (cli, entries, error))
-    return false;
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
-  if (repo == NULL)
-    return false;
   if (cli->n_args == 0)
     return list (cli, repo, error);
   if (cli->n_args == 1)
     return print_one (cli, repo, cli->args[0], error);
-  return vtree_repo_config_set (repo, cli->args[0], cli->args[1], error);
+  return vtree_object_words_seal (repo, signer, &seal, error)
+         && vtree_repo_config_set (repo, cli->args[0], cli->args[1], error)
+         && vtree_object_words_sign_config (repo, &seal, cli->wait, error);
+}
+
+bool
+vtree_verb_config (VtreeCli *cli, GError **error)
+{
+  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  g_auto (VtreeObjectWords) words = { .key = NULL };
+  g_autoptr (VtreeObjectSigner) signer = NULL;
+  g_autoptr (VtreePaths) paths = NULL;
+  g_autoptr (VtreeRepo) repo = NULL;
+
+  vtree_object_words_add (&words, entries);
+  if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
+      || !vtree_object_words_load (&words, &signer, error))
+    return false;
+  if (signer != NULL && cli->n_args < 2)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--object-key is for changing a value");
+  paths = vtree_paths_new (error);
+  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  return repo != NULL && config (cli, repo, signer, error);
 }

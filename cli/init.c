@@ -3,6 +3,7 @@
 #include "cli/json.h"
 #include "cli/keyring.h"
 #include "cli/output.h"
+#include "cli/signing.h"
 #include "cli/verbs.h"
 
 /* Parses the two words into OPTIONS. */
@@ -60,37 +61,80 @@ print_answer (const VtreeCli *cli, const char *path, const char *key_id)
   vtree_json_end_object (json);
 }
 
-bool
-vtree_verb_init (VtreeCli *cli, GError **error)
+typedef struct {
+  char *digest;
+  char *verity;
+  gboolean shared;
+  VtreeObjectWords object;
+} InitWords;
+
+static void
+init_words_clear (InitWords *words)
 {
-  g_autofree char *digest = NULL;
-  g_autofree char *verity = NULL;
-  gboolean shared = FALSE;
-  const GOptionEntry entries[]
-    = { { "digest", 0, 0, G_OPTION_ARG_FILENAME, &digest,
+  g_clear_pointer (&words->digest, g_free);
+  g_clear_pointer (&words->verity, g_free);
+  vtree_object_words_clear (&words->object);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (InitWords, init_words_clear)
+
+static GArray *
+init_entries (InitWords *words)
+{
+  GArray *entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry own[]
+    = { { "digest", 0, 0, G_OPTION_ARG_FILENAME, &words->digest,
           "Hash algorithm: sha256 (default) or sha512", "ALG" },
-        { "verity", 0, 0, G_OPTION_ARG_FILENAME, &verity,
+        { "verity", 0, 0, G_OPTION_ARG_FILENAME, &words->verity,
           "Commits enable fs-verity where it is there (auto, default), always "
           "(require), never (off)",
           "WORD" },
-        { "shared", 0, 0, G_OPTION_ARG_NONE, &shared,
-          "Readable by all users: commits refuse files that are not", NULL },
-        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+        { "shared", 0, 0, G_OPTION_ARG_NONE, &words->shared,
+          "Readable by all users: commits refuse files that are not", NULL } };
+
+  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+  vtree_object_words_add (&words->object, entries);
+  return entries;
+}
+
+/* Has SIGNER, unless it is NULL, sign what the new repository at PATH has. */
+static bool
+sign_repository (const VtreeCli *cli, const char *path, const VtreeObjectSigner *signer,
+                 GError **error)
+{
+  g_autoptr (VtreeRepo) repo = NULL;
+  VtreeSeal seal;
+
+  if (signer == NULL)
+    return true;
+  repo = vtree_repo_open (path, error);
+  return repo != NULL && vtree_object_words_seal (repo, signer, &seal, error)
+         && vtree_object_words_sign_config (repo, &seal, cli->wait, error);
+}
+
+bool
+vtree_verb_init (VtreeCli *cli, GError **error)
+{
+  g_auto (InitWords) words = { .digest = NULL };
+  g_autoptr (GArray) entries = init_entries (&words);
   VtreeRepoOptions options
     = { .digest = VTREE_DIGEST_SHA256, .verity = VTREE_VERITY_AUTO };
+  g_autoptr (VtreeObjectSigner) signer = NULL;
   g_autoptr (VtreePaths) paths = NULL;
   g_autofree char *path = NULL;
   char key_id[VTREE_KEY_ID_TEXT_MAX];
 
-  if (!vtree_cli_parse (cli, entries, error)
-      || !parse_words (digest, verity, &options, error))
+  if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
+      || !parse_words (words.digest, words.verity, &options, error)
+      || !vtree_object_words_load (&words.object, &signer, error))
     return false;
-  options.shared = shared != FALSE;
+  options.shared = words.shared != FALSE;
   paths = vtree_paths_new (error);
   if (paths == NULL)
     return false;
   path = vtree_cli_repo_path (cli, paths);
-  if (!vtree_repo_init (path, &options, error) || !make_key (cli, paths, key_id, error))
+  if (!vtree_repo_init (path, &options, error)
+      || !sign_repository (cli, path, signer, error)
+      || !make_key (cli, paths, key_id, error))
     return false;
   print_answer (cli, path, key_id);
   return true;

@@ -18,6 +18,7 @@
 
 typedef struct {
   VtreeSigningWords signing;
+  VtreeObjectWords object;
   char *manifest; /* --manifest */
   char *attach;   /* --attach */
   gboolean detached;
@@ -27,6 +28,7 @@ static void
 sign_words_clear (SignWords *words)
 {
   vtree_signing_words_clear (&words->signing);
+  vtree_object_words_clear (&words->object);
   g_clear_pointer (&words->manifest, g_free);
   g_clear_pointer (&words->attach, g_free);
 }
@@ -38,6 +40,8 @@ typedef struct {
   const SignWords *words;
   VtreePaths *paths;
   VtreeRepo *repo;
+  VtreeObjectSigner *signer; /* NULL: without built-in signatures */
+  VtreeSeal seal;            /* of the repository's own files */
   char *ref;
   uint64_t version;
   GBytes *root;
@@ -51,6 +55,7 @@ signing_clear (Signing *signing)
   g_clear_pointer (&signing->statement, vtree_statement_free);
   g_clear_pointer (&signing->root, g_bytes_unref);
   g_clear_pointer (&signing->ref, g_free);
+  g_clear_pointer (&signing->signer, vtree_object_signer_free);
   g_clear_pointer (&signing->repo, vtree_repo_free);
   g_clear_pointer (&signing->paths, vtree_paths_free);
 }
@@ -399,7 +404,7 @@ put_signatures (const Signing *signing, const VtreeSignatures *signatures,
     return false;
   bytes = vtree_signatures_serialize (all);
   return vtree_refs_put_signature (signing->repo, signing->ref, signing->version, bytes,
-                                   NULL, error);
+                                   &signing->seal, error);
 }
 
 /* A signed version that is newer than the head becomes the head; the signer knows
@@ -431,8 +436,9 @@ publish (const Signing *signing, const VtreeSignatures *signatures, GError **err
   g_auto (VtreeFd) repo_lock = -1;
   g_auto (VtreeFd) ref_lock = -1;
 
-  return vtree_repo_lock (signing->repo, VTREE_REPO_LOCK_SHARED, wait, &repo_lock,
-                          error)
+  return vtree_object_words_sign_config (signing->repo, &signing->seal, wait, error)
+         && vtree_repo_lock (signing->repo, VTREE_REPO_LOCK_SHARED, wait, &repo_lock,
+                             error)
          && vtree_refs_lock (signing->repo, signing->ref, wait, &ref_lock, error)
          && put_signatures (signing, signatures, error) && move_head (signing, error);
 }
@@ -445,6 +451,8 @@ sign (Signing *signing, GError **error)
   g_autoptr (GBytes) lines = NULL;
 
   if (!find_release (signing, signing->cli->args[0], error)
+      || !vtree_object_words_seal (signing->repo, signing->signer, &signing->seal,
+                                   error)
       || !load_statement (signing, error) || !check_manifest (signing, error))
     return false;
   show (signing);
@@ -462,28 +470,47 @@ sign (Signing *signing, GError **error)
                           error);
 }
 
+static GArray *
+sign_entries (SignWords *words)
+{
+  GArray *entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry own[]
+    = { { "manifest", 0, 0, G_OPTION_ARG_FILENAME, &words->manifest,
+          "Sign without asking, but only if this is the manifest", "DIGEST" },
+        { "detached", 0, 0, G_OPTION_ARG_NONE, &words->detached,
+          "Print the signature's lines, and leave the repository alone", NULL },
+        { "attach", 0, 0, G_OPTION_ARG_FILENAME, &words->attach,
+          "Add what a file has: lines made with --detached, or PKCS #7 in DER",
+          "SIG" } };
+
+  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+  vtree_signing_words_add (&words->signing, entries);
+  vtree_object_words_add (&words->object, entries);
+  return entries;
+}
+
+static bool
+check_words (const SignWords *words, GError **error)
+{
+  if (words->attach != NULL
+      && (words->detached || vtree_signing_words_given (&words->signing)))
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--attach excludes --detached and signers");
+  if (words->detached && words->object.key != NULL)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--detached writes no file that --object-key could sign");
+  return true;
+}
+
 bool
 vtree_verb_sign (VtreeCli *cli, GError **error)
 {
   g_auto (SignWords) words = { .manifest = NULL };
-  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
-  const GOptionEntry own[]
-    = { { "manifest", 0, 0, G_OPTION_ARG_FILENAME, &words.manifest,
-          "Sign without asking, but only if this is the manifest", "DIGEST" },
-        { "detached", 0, 0, G_OPTION_ARG_NONE, &words.detached,
-          "Print the signature's lines, and leave the repository alone", NULL },
-        { "attach", 0, 0, G_OPTION_ARG_FILENAME, &words.attach,
-          "Add what a file has: lines made with --detached, or PKCS #7 in DER",
-          "SIG" } };
+  g_autoptr (GArray) entries = sign_entries (&words);
   g_auto (Signing) signing = { .cli = cli, .words = &words };
 
-  g_array_append_vals (entries, own, G_N_ELEMENTS (own));
-  vtree_signing_words_add (&words.signing, entries);
-  if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error))
-    return false;
-  if (words.attach != NULL
-      && (words.detached || vtree_signing_words_given (&words.signing)))
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--attach excludes --detached and signers");
-  return sign (&signing, error);
+  return vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
+         && check_words (&words, error)
+         && vtree_object_words_load (&words.object, &signing.signer, error)
+         && sign (&signing, error);
 }

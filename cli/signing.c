@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns the choice of who signs; signs nothing. */
+/* Owns the choice of who signs, and how the repository's own files are signed for the
+ * kernel. */
 #include "cli/signing.h"
 #include "cli/argument.h"
 
@@ -172,7 +173,8 @@ vtree_object_words_add (VtreeObjectWords *words, GArray *entries)
 {
   const GOptionEntry own[]
     = { { "object-key", 0, 0, G_OPTION_ARG_FILENAME, &words->key,
-          "Sign each object for the kernel with this private key (PEM)", "FILE" },
+          "Sign for the kernel what gets fs-verity, with this private key (PEM)",
+          "FILE" },
         { "object-cert", 0, 0, G_OPTION_ARG_FILENAME, &words->cert,
           "Its X.509 certificate (PEM), which the keyring .fs-verity has", "FILE" } };
 
@@ -191,4 +193,31 @@ vtree_object_words_load (const VtreeObjectWords *words, VtreeObjectSigner **sign
                             "--object-key and --object-cert belong together");
   *signer = vtree_object_signer_new (words->key, words->cert, error);
   return *signer != NULL;
+}
+
+bool
+vtree_object_words_seal (const VtreeRepo *repo, const VtreeObjectSigner *signer,
+                         VtreeSeal *seal, GError **error)
+{
+  bool supported;
+
+  *seal = vtree_repo_seal (repo);
+  if (signer == NULL)
+    return true;
+  seal->policy = VTREE_VERITY_REQUIRE;
+  seal->signer = signer;
+  return vtree_seal_decide (vtree_repo_dirfd (repo), seal, "the repository's files",
+                            &supported, error);
+}
+
+bool
+vtree_object_words_sign_config (const VtreeRepo *repo, const VtreeSeal *seal, int wait,
+                                GError **error)
+{
+  g_auto (VtreeFd) lock = -1;
+  bool done;
+
+  return seal->signer == NULL
+         || (vtree_repo_lock (repo, VTREE_REPO_LOCK_SHARED, wait, &lock, error)
+             && vtree_repo_seal_config (repo, seal, &done, error));
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The options that choose who signs, the same for every verb that does, and those of
- * built-in signatures, the same for commit and fsck. */
+ * built-in signatures, the same for every verb that writes files with verity. */
 #pragma once
 
 #include "cli/keyring.h"
 #include "core/object-signer.h"
+#include "core/repo.h"
 #include "core/signer.h"
 
 typedef struct {
@@ -46,3 +47,14 @@ void vtree_object_words_add (VtreeObjectWords *words, GArray *entries);
 /* *SIGNER (owned) is what WORDS name, NULL where they name nothing. */
 bool vtree_object_words_load (const VtreeObjectWords *words, VtreeObjectSigner **signer,
                               GError **error);
+
+/* How REPO's own files are sealed: as its configuration says where SIGNER is NULL; else
+ * signed by it, and then it is an error that they can't be: VTREE_ERROR_UNSUPPORTED,
+ * VTREE_ERRNO_ERROR. */
+bool vtree_object_words_seal (const VtreeRepo *repo, const VtreeObjectSigner *signer,
+                              VtreeSeal *seal, GError **error);
+
+/* Has REPO's configuration signed as SEAL says; nothing where that has no signer. WAIT
+ * as for vtree_repo_lock(). */
+bool vtree_object_words_sign_config (const VtreeRepo *repo, const VtreeSeal *seal,
+                                     int wait, GError **error);

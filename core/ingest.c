@@ -21,20 +21,9 @@
 static bool
 decide_kernel (VtreeIngest *ingest, VtreeVerityPolicy policy, GError **error)
 {
-  if (policy == VTREE_VERITY_OFF && ingest->signer != NULL)
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "a signature belongs to fs-verity, and verity=off");
-  if (policy == VTREE_VERITY_OFF)
-    return true;
-  if (!vtree_seal_probe (ingest->staging.fd, ingest->alg, ingest->signer,
-                         &ingest->kernel, error))
-    return false;
-  if (ingest->kernel || (policy != VTREE_VERITY_REQUIRE && ingest->signer == NULL))
-    return true;
-  g_autofree char *why = vtree_seal_why_not (ingest->staging.fd, ingest->alg);
-  return vtree_error_set (
-    error, VTREE_ERROR_UNSUPPORTED, "%s, but %s",
-    ingest->signer != NULL ? "objects are to be signed" : "verity=require", why);
+  const VtreeSeal seal = { policy, ingest->alg, ingest->signer };
+  return vtree_seal_decide (ingest->staging.fd, &seal, "objects", &ingest->kernel,
+                            error);
 }
 
 static bool

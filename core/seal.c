@@ -220,3 +220,23 @@ vtree_seal_why_not (int dirfd, VtreeDigestAlg alg)
     return explain (dirfd, alg, failed);
   return g_strdup ("a file there could not be sealed a moment ago");
 }
+
+bool
+vtree_seal_decide (int dirfd, const VtreeSeal *seal, const char *what, bool *supported,
+                   GError **error)
+{
+  bool has_signer = seal->signer != NULL;
+  *supported = false;
+  if (seal->policy == VTREE_VERITY_OFF)
+    return !has_signer
+           || vtree_error_set (error, VTREE_ERROR_INVALID,
+                               "%s are to be signed, and verity=off", what);
+  if (!vtree_seal_probe (dirfd, seal->alg, seal->signer, supported, error))
+    return false;
+  if (*supported || (seal->policy != VTREE_VERITY_REQUIRE && !has_signer))
+    return true;
+  g_autofree char *why = vtree_seal_why_not (dirfd, seal->alg);
+  g_autofree char *need = has_signer ? g_strdup_printf ("%s are to be signed", what)
+                                     : g_strdup ("verity=require");
+  return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED, "%s, but %s", need, why);
+}

@@ -23,6 +23,14 @@ typedef struct {
 bool vtree_seal_probe (int dirfd, VtreeDigestAlg alg, const VtreeObjectSigner *signer,
                        bool *supported, GError **error);
 
+/* *SUPPORTED: whether files made in DIRFD will be sealed as SEAL says, tried as
+ * vtree_seal_probe() does. It is an error where they have to be and can't: with policy
+ * require, and with a signer. WHAT says for the message what they are, in the plural.
+ * Errors: VTREE_ERROR_INVALID (signed, and the policy is off), VTREE_ERROR_UNSUPPORTED,
+ * VTREE_ERRNO_ERROR. */
+bool vtree_seal_decide (int dirfd, const VtreeSeal *seal, const char *what,
+                        bool *supported, GError **error);
+
 /* Why they can't, in words for a message; owned. */
 char *vtree_seal_why_not (int dirfd, VtreeDigestAlg alg);
 

@@ -13,21 +13,8 @@
 static bool
 decide (VtreeCheckoutState *state, VtreeDigestAlg alg, GError **error)
 {
-  VtreeVerityPolicy policy = state->options->verity;
-  const VtreeObjectSigner *signer = state->options->signer;
-  state->seal = false;
-  if (policy == VTREE_VERITY_OFF)
-    return signer == NULL
-           || vtree_error_set (error, VTREE_ERROR_INVALID,
-                               "files are to be signed, and verity=off");
-  if (!vtree_seal_probe (state->staging, alg, signer, &state->seal, error))
-    return false;
-  if (state->seal || (policy != VTREE_VERITY_REQUIRE && signer == NULL))
-    return true;
-  g_autofree char *why = vtree_seal_why_not (state->staging, alg);
-  return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED, "%s, but %s",
-                          signer != NULL ? "files are to be signed" : "verity=require",
-                          why);
+  const VtreeSeal seal = { state->options->verity, alg, state->options->signer };
+  return vtree_seal_decide (state->staging, &seal, "files", &state->seal, error);
 }
 
 /* A file without a name, for what the filesystem makes of times. */
