@@ -125,6 +125,12 @@ vtree_object_signer_sign (const VtreeObjectSigner *signer, const VtreeDigest *di
                      "sign with %s and %s: no private key with its certificate, or "
                      "of a kind that PKCS#7 has not",
                      key, cert);
+  else if (errnum == ENOSYS || errnum == EOPNOTSUPP || errnum == ENOPKG)
+    vtree_error_set (
+      error, VTREE_ERROR_UNSUPPORTED,
+      "sign with %s and %s: this libfsverity makes no signatures, or its "
+      "OpenSSL has no %s",
+      key, cert, vtree_digest_alg_name (digest->alg));
   else
     vtree_error_set_errno (error, errnum, "sign with %s and %s", key, cert);
   return NULL;

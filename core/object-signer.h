@@ -13,7 +13,8 @@ typedef struct VtreeObjectSigner VtreeObjectSigner;
 /* KEY_FILE and CERT_FILE are PEM; both are read again for each signature. Tries them
  * once, so that a key that does not fit is found before anything is written. Errors:
  * VTREE_ERROR_MISSING, VTREE_ERROR_UNTRUSTED (a private key that others may read),
- * VTREE_ERROR_INVALID (no key, no certificate, not of each other, encrypted). */
+ * VTREE_ERROR_INVALID (no key, no certificate, not of each other, encrypted),
+ * VTREE_ERROR_UNSUPPORTED (a libfsverity that can't). */
 VtreeObjectSigner *vtree_object_signer_new (const char *key_file, const char *cert_file,
                                             GError **error);
 void vtree_object_signer_free (VtreeObjectSigner *signer);
