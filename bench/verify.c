@@ -67,7 +67,8 @@ static VtreeObject *
 open_object (const File *file, VtreeVerityPolicy policy)
 {
   g_autoptr (GError) error = NULL;
-  VtreeObjectSpec spec = { file->digest, file->size, policy };
+  VtreeObjectSpec spec
+    = { .digest = file->digest, .size = file->size, .policy = policy };
   VtreeObject *object
     = vtree_object_new_take (dup (file->fd), dup (file->merkle_fd), &spec, &error);
   must (object != NULL, error);

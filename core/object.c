@@ -21,15 +21,12 @@ struct VtreeObject {
   VtreeFd fd;
   VtreeObjectSpec spec;
   VtreeEnforcer enforcer;
-  /* Where the daemon verifies; NULL until a small object has been measured, then set
-   * once. */
+  /* Where the daemon verifies; NULL until a small object has been measured, or a
+   * deferred one prepared, then set once. */
   VtreeMerkle *_Atomic merkle;
-  GMutex rebuild_lock; /* for the one below */
-  enum {
-    NOT_TRIED = 0,
-    REBUILT,
-    FAILED
-  } rebuild;
+  GMutex rebuild_lock; /* for computing a Merkle file; held long */
+  /* What became of that for a damaged one; changed under the lock. */
+  _Atomic (enum { NOT_TRIED = 0, REBUILT, FAILED }) rebuild;
 };
 
 static bool
@@ -102,14 +99,16 @@ decide_enforcer (int fd, const VtreeObjectSpec *spec, VtreeEnforcer *enforcer,
 
 /* Computes the Merkle file of the contents, unlinked; an owned descriptor or -1. */
 static int
-compute_merkle_file (int fd, const VtreeObjectSpec *spec, GError **error)
+compute_merkle_file (const VtreeObject *object, const VtreeWhile *wanted,
+                     GError **error)
 {
+  const VtreeObjectSpec *spec = &object->spec;
   g_auto (VtreeFd) tree_fd = vtree_temporary_file (error);
   if (tree_fd < 0)
     return -1;
   VtreeVerityParams params = { spec->digest.alg, spec->size, tree_fd };
   VtreeDigest digest;
-  if (!vtree_verity_compute_fd (&params, fd, &digest, error))
+  if (!vtree_verity_compute_fd_while (&params, object->fd, wanted, &digest, error))
     return -1;
   if (vtree_digest_equal (&digest, &spec->digest))
     return vtree_fd_steal (&tree_fd);
@@ -119,20 +118,18 @@ compute_merkle_file (int fd, const VtreeObjectSpec *spec, GError **error)
   return -1;
 }
 
-/* A verifier for an object that is not small: of its Merkle file, unless that is
- * missing or bad. */
-static VtreeMerkle *
-open_merkle (int fd, int merkle_fd, const VtreeObjectSpec *spec, GError **error)
+/* The verifier for an object that has none, is not small and has no good Merkle file:
+ * that is computed. */
+static bool
+make_merkle (VtreeObject *object, const VtreeWhile *wanted, GError **error)
 {
-  VtreeMerkle *merkle = NULL;
-  if (merkle_fd >= 0)
-    merkle = vtree_merkle_new_take (merkle_fd, &spec->digest, spec->size, NULL);
-  if (merkle != NULL)
-    return merkle;
-  int computed_fd = compute_merkle_file (fd, spec, error);
-  if (computed_fd < 0)
-    return NULL;
-  return vtree_merkle_new_take (computed_fd, &spec->digest, spec->size, error);
+  const VtreeObjectSpec *spec = &object->spec;
+  int fd = compute_merkle_file (object, wanted, error);
+  if (fd < 0)
+    return false;
+  VtreeMerkle *merkle = vtree_merkle_new_take (fd, &spec->digest, spec->size, error);
+  atomic_store (&object->merkle, merkle);
+  return merkle != NULL;
 }
 
 static bool
@@ -144,10 +141,12 @@ set_up (VtreeObject *object, VtreeFd *merkle_fd, GError **error)
     return false;
   if (object->enforcer != VTREE_ENFORCER_DAEMON || is_small (spec))
     return true;
-  VtreeMerkle *merkle
-    = open_merkle (object->fd, vtree_fd_steal (merkle_fd), spec, error);
-  atomic_store (&object->merkle, merkle);
-  return merkle != NULL;
+  if (*merkle_fd >= 0)
+    atomic_store (&object->merkle,
+                  vtree_merkle_new_take (vtree_fd_steal (merkle_fd), &spec->digest,
+                                         spec->size, NULL));
+  return atomic_load (&object->merkle) != NULL || spec->deferred
+         || make_merkle (object, NULL, error);
 }
 
 VtreeObject *
@@ -235,20 +234,53 @@ read_first (VtreeObject *object, void *data, size_t size, uint64_t offset,
 }
 
 /* A damaged Merkle file is as good as none: it is computed from the contents, once in
- * an object's life. */
+ * an object's life. With the lock. False where it was given up; bad contents say so
+ * themselves when they are read. */
 static bool
-rebuild_merkle (VtreeObject *object, VtreeMerkle *merkle)
+rebuild_merkle (VtreeObject *object, const VtreeWhile *wanted, GError **error)
 {
-  g_mutex_lock (&object->rebuild_lock);
-  if (object->rebuild == NOT_TRIED) {
-    int fd = compute_merkle_file (object->fd, &object->spec, NULL);
-    if (fd >= 0)
-      vtree_merkle_replace_take (merkle, fd);
-    object->rebuild = fd >= 0 ? REBUILT : FAILED;
+  g_autoptr (GError) failed = NULL;
+  if (object->rebuild != NOT_TRIED)
+    return true;
+  int fd = compute_merkle_file (object, wanted, &failed);
+  if (g_error_matches (failed, VTREE_ERRNO_ERROR, EINTR)) {
+    g_propagate_error (error, g_steal_pointer (&failed));
+    return false;
   }
-  bool rebuilt = object->rebuild == REBUILT;
+  if (fd >= 0)
+    vtree_merkle_replace_take (atomic_load (&object->merkle), fd);
+  object->rebuild = fd >= 0 ? REBUILT : FAILED;
+  return true;
+}
+
+/* With the lock. */
+static bool
+prepare (VtreeObject *object, const VtreeWhile *wanted, GError **error)
+{
+  VtreeMerkle *merkle = atomic_load (&object->merkle);
+  if (merkle == NULL)
+    return make_merkle (object, wanted, error);
+  return !vtree_merkle_is_damaged (merkle) || rebuild_merkle (object, wanted, error);
+}
+
+bool
+vtree_object_prepare (VtreeObject *object, const VtreeWhile *wanted, GError **error)
+{
+  if (object->enforcer != VTREE_ENFORCER_DAEMON || is_small (&object->spec))
+    return true;
+  g_mutex_lock (&object->rebuild_lock);
+  bool ok = prepare (object, wanted, error);
   g_mutex_unlock (&object->rebuild_lock);
-  return rebuilt;
+  if (!ok)
+    prefix_digest (error, &object->spec);
+  return ok;
+}
+
+static bool
+set_busy (GError **error)
+{
+  return vtree_error_set (error, VTREE_ERROR_BUSY,
+                          "its Merkle file has to be computed first");
 }
 
 static bool
@@ -259,7 +291,11 @@ verify (VtreeObject *object, uint64_t first, const uint8_t *data, size_t count,
   g_autoptr (GError) failed = NULL;
   if (vtree_merkle_verify (merkle, first, data, count, &failed))
     return true;
-  if (vtree_merkle_is_damaged (merkle) && rebuild_merkle (object, merkle))
+  bool damaged = vtree_merkle_is_damaged (merkle);
+  if (damaged && object->spec.deferred && object->rebuild == NOT_TRIED)
+    return set_busy (error);
+  if (damaged && vtree_object_prepare (object, NULL, NULL)
+      && object->rebuild == REBUILT)
     return vtree_merkle_verify (merkle, first, data, count, error);
   g_propagate_error (error, g_steal_pointer (&failed));
   return false;
@@ -328,7 +364,10 @@ read_range (VtreeObject *object, void *data, size_t size, uint64_t offset,
 {
   if (object->enforcer != VTREE_ENFORCER_DAEMON)
     return read_plain (object, data, size, offset, error);
-  if (atomic_load (&object->merkle) == NULL)
+  bool measured = atomic_load (&object->merkle) != NULL;
+  if (!measured && !is_small (&object->spec))
+    return set_busy (error);
+  if (!measured)
     return read_first (object, data, size, offset, error);
   return read_verified (object, data, size, offset, error);
 }
@@ -348,13 +387,21 @@ vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t offset
 }
 
 bool
+vtree_object_is_measured (const VtreeObject *object)
+{
+  return object->enforcer != VTREE_ENFORCER_DAEMON
+         || atomic_load (&object->merkle) != NULL;
+}
+
+bool
 vtree_object_measure (VtreeObject *object, GError **error)
 {
-  if (object->enforcer != VTREE_ENFORCER_DAEMON
-      || atomic_load (&object->merkle) != NULL)
+  if (vtree_object_is_measured (object))
     return true;
-  g_autofree uint8_t *whole = g_malloc ((gsize) MAX (object->spec.size, 1));
-  if (read_and_measure (object, whole, error))
+  bool small = is_small (&object->spec);
+  g_autofree uint8_t *whole
+    = small ? g_malloc ((gsize) MAX (object->spec.size, 1)) : NULL;
+  if (small ? read_and_measure (object, whole, error) : set_busy (error))
     return true;
   prefix_digest (error, &object->spec);
   return false;

@@ -22,6 +22,9 @@ typedef struct {
   VtreeDigest digest;
   uint64_t size; /* bytes */
   VtreeVerityPolicy policy;
+  /* Nothing that takes long is done by the way: what needs a Merkle file that has to be
+   * computed fails with VTREE_ERROR_BUSY, until vtree_object_prepare(). */
+  bool deferred;
 } VtreeObjectSpec;
 
 /* Takes FD (read-only, regular file) and MERKLE_FD (or -1) in any case. Cost does not
@@ -36,14 +39,24 @@ VtreeObject *vtree_object_ref (VtreeObject *object);
 void vtree_object_unref (VtreeObject *object);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeObject, vtree_object_unref)
 
+/* Computes what a deferred object lacks, as long as WANTED (NULL: always) says so;
+ * others may use it meanwhile. Nothing to do is success. Errors: those of _new, EINTR
+ * where it was given up. */
+bool vtree_object_prepare (VtreeObject *object, const VtreeWhile *wanted,
+                           GError **error);
+
 /* Has the whole object's identity been checked (kernel: measured at _new; daemon: root
  * of the tree)? Small daemon-verified objects are hashed at the first read; this does
- * it now. For open=checked. Errors: VTREE_ERROR_CORRUPT. */
+ * it now. For open=checked. Errors: VTREE_ERROR_CORRUPT, VTREE_ERROR_BUSY
+ * (deferred). */
 bool vtree_object_measure (VtreeObject *object, GError **error);
+
+/* Whether that is so already; of what nobody verifies there is nothing to measure. */
+bool vtree_object_is_measured (const VtreeObject *object);
 
 /* Reads up to SIZE bytes at OFFSET into DATA, private memory of the caller. *GOT is
  * short only at the end of the contents. On an error nothing in DATA may be used.
- * Errors: VTREE_ERROR_CORRUPT, VTREE_ERRNO_ERROR. */
+ * Errors: VTREE_ERROR_CORRUPT, VTREE_ERROR_BUSY (deferred), VTREE_ERRNO_ERROR. */
 bool vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t offset,
                         size_t *got, GError **error);
 

@@ -132,6 +132,7 @@ vtree_verity_compute (const VtreeVerityParams *params, VtreeVerityRead read,
 typedef struct {
   int fd;
   uint64_t offset;
+  const VtreeWhile *wanted; /* NULL: always */
 } FileSource;
 
 static bool
@@ -139,6 +140,8 @@ read_file (void *context, void *data, size_t size, GError **error)
 {
   FileSource *source = context;
   size_t got;
+  if (source->wanted != NULL && !source->wanted->go_on (source->wanted->context))
+    return vtree_error_set_errno (error, EINTR, "read");
   if (!vtree_fd_pread (source->fd, data, size, source->offset, &got, error))
     return false;
   source->offset += got;
@@ -153,7 +156,15 @@ bool
 vtree_verity_compute_fd (const VtreeVerityParams *params, int fd, VtreeDigest *digest,
                          GError **error)
 {
-  FileSource source = { .fd = fd };
+  return vtree_verity_compute_fd_while (params, fd, NULL, digest, error);
+}
+
+bool
+vtree_verity_compute_fd_while (const VtreeVerityParams *params, int fd,
+                               const VtreeWhile *wanted, VtreeDigest *digest,
+                               GError **error)
+{
+  FileSource source = { .fd = fd, .wanted = wanted };
   return vtree_verity_compute (params, read_file, &source, digest, error);
 }
 

@@ -38,6 +38,18 @@ bool vtree_verity_compute (const VtreeVerityParams *params, VtreeVerityRead read
 bool vtree_verity_compute_fd (const VtreeVerityParams *params, int fd,
                               VtreeDigest *digest, GError **error);
 
+/* Whether something long is to go on; asked every 256 KiB or so, by who does it. */
+typedef struct {
+  bool (*go_on) (void *context);
+  void *context;
+} VtreeWhile;
+
+/* The same as long as WANTED (NULL: always) says so; else EINTR as
+ * VTREE_ERRNO_ERROR. */
+bool vtree_verity_compute_fd_while (const VtreeVerityParams *params, int fd,
+                                    const VtreeWhile *wanted, VtreeDigest *digest,
+                                    GError **error);
+
 /* Digest of memory. params->size bytes at DATA. */
 bool vtree_verity_compute_data (const VtreeVerityParams *params, const void *data,
                                 VtreeDigest *digest, GError **error);

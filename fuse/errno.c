@@ -9,12 +9,15 @@
 int
 vtree_errno_from_error (const GError *error)
 {
+  if (g_error_matches (error, VTREE_ERROR, VTREE_ERROR_BUSY))
+    return EAGAIN;
   if (error->domain != VTREE_ERRNO_ERROR)
     return EIO;
   switch (error->code) {
   case ENOMEM:
   case EMFILE:
   case ENFILE:
+  case EINTR:
     return error->code;
   default:
     return EIO;

@@ -35,7 +35,8 @@ int vtree_fs_fail (VtreeFs *fs, uint32_t index, uint32_t object, const GError *e
 /* The digest of INODE's contents, empty ones included. */
 int vtree_fs_digest (VtreeFs *fs, const VtreeInode *inode, VtreeDigest *digest);
 
-/* Opens and measures INODE's object (there must be one): a new reference, or -errno. */
+/* Opens and measures INODE's object (there must be one): a new reference, or -errno,
+ * also VTREE_FS_LATER. */
 int vtree_fs_object (VtreeFs *fs, const VtreeInode *inode, VtreeObject **object);
 
 /* The value of the magic xattr NAME ("user.vtree.…"): a new string, or NULL with

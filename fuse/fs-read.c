@@ -6,6 +6,7 @@
 #include "fuse/fs-private.h"
 
 #include "core/verity.h"
+#include "fuse/errno.h"
 
 #include <errno.h>
 
@@ -15,6 +16,14 @@
 /* Does something with an open object. */
 typedef bool (*UseObject) (VtreeObject *object, void *context, GError **error);
 
+/* No fault of the object: it is still being prepared, or that was given up. */
+static bool
+is_passing (const GError *error)
+{
+  return g_error_matches (error, VTREE_ERROR, VTREE_ERROR_BUSY)
+         || g_error_matches (error, VTREE_ERRNO_ERROR, EINTR);
+}
+
 /* Opens INODE's object and has USE use it. An object that does not pass is not kept, so
  * that the next reader sees a repaired one; one that was held when it failed is tried
  * again from the store at once, which may have been repaired since. */
@@ -22,7 +31,7 @@ static bool
 use_object (VtreeFs *fs, const VtreeInode *inode, UseObject use, void *context,
             GError **error)
 {
-  VtreeObjectSpec spec = { .policy = fs->options.verity };
+  VtreeObjectSpec spec = { .policy = fs->options.verity, .deferred = true };
   bool held = true;
   bool ok = false;
   if (!vtree_view_object (fs->view, inode->object, &spec.digest, &spec.size, error))
@@ -32,12 +41,21 @@ use_object (VtreeFs *fs, const VtreeInode *inode, UseObject use, void *context,
     g_autoptr (VtreeObject) object
       = vtree_cache_open (fs->cache, inode->object, &spec, &held, error);
     ok = object != NULL && use (object, context, error);
-    if (object == NULL)
+    if (object == NULL || (!ok && is_passing (*error)))
       return false;
     if (!ok)
       vtree_cache_drop (fs->cache, inode->object, object);
   }
   return ok;
+}
+
+/* The -errno for what befell INODE's object, told where it is a fault. */
+static int
+fail (VtreeFs *fs, const VtreeInode *inode, const GError *error)
+{
+  if (is_passing (error))
+    return -vtree_errno_from_error (error);
+  return vtree_fs_fail (fs, inode->index, inode->object, error);
 }
 
 /* The inode of NODE, which must be a regular file. */
@@ -68,7 +86,27 @@ vtree_fs_object (VtreeFs *fs, const VtreeInode *inode, VtreeObject **object)
   g_autoptr (GError) error = NULL;
   if (use_object (fs, inode, measure_object, object, &error))
     return 0;
-  return vtree_fs_fail (fs, inode->index, inode->object, error);
+  return fail (fs, inode, error);
+}
+
+static bool
+prepare_object (VtreeObject *object, void *context, GError **error)
+{
+  const VtreeWhile *wanted = context;
+  return vtree_object_prepare (object, wanted, error);
+}
+
+int
+vtree_fs_prepare (VtreeFs *fs, uint64_t node, const VtreeWhile *wanted)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeInode inode;
+  int result = get_regular (fs, node, &inode);
+  if (result != 0 || inode.object == VTREE_VIEW_NO_OBJECT)
+    return result;
+  if (use_object (fs, &inode, prepare_object, (void *) wanted, &error))
+    return 0;
+  return fail (fs, &inode, error);
 }
 
 int
@@ -115,7 +153,7 @@ vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size, uint64_t off
     return 0;
   Range range = { data, (size_t) MIN (size, inode.size - offset), offset };
   if (!use_object (fs, &inode, read_object, &range, &error))
-    return vtree_fs_fail (fs, inode.index, inode.object, error);
+    return fail (fs, &inode, error);
   atomic_fetch_add_explicit (&fs->bytes_read, range.size, memory_order_relaxed);
   return (ssize_t) range.size;
 }

@@ -72,7 +72,7 @@ fill_file (VtreeFs *fs, const VtreeInode *inode, struct vtree_status *status)
   if (inode->object == VTREE_VIEW_NO_OBJECT)
     return;
   g_autoptr (VtreeObject) object = vtree_cache_peek (fs->cache, inode->object);
-  if (object != NULL) {
+  if (object != NULL && vtree_object_is_measured (object)) {
     status->object_enforcer = vtree_object_enforcer (object);
     status->object_state = VTREE_STATUS_OBJECT_VERIFIED;
   } else if (has_failed (fs, inode->object)) {

@@ -63,6 +63,11 @@ magic_verity (VtreeFs *fs, const VtreeInode *inode, int *result)
     *result = vtree_fs_object (fs, inode, &object);
   if (object != NULL)
     enforcer = vtree_object_enforcer (object);
+  /* That is never so of what the kernel enforces. */
+  if (*result == VTREE_FS_LATER) {
+    enforcer = VTREE_ENFORCER_DAEMON;
+    *result = 0;
+  }
   return *result == 0 ? g_strdup (names[enforcer]) : NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "fuse/log.h"
 #include "manifest/view.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -100,6 +101,14 @@ typedef bool (*VtreeFsEmit) (void *context, const VtreeDirent *entry);
  * an error what was emitted before is good. -ENOTDIR. */
 int vtree_fs_readdir (VtreeFs *fs, uint64_t node, uint64_t cookie, VtreeFsEmit emit,
                       void *context);
+
+/* Of _open and _read: the object can't be read before vtree_fs_prepare(), which takes
+ * long; then again. Nothing is wrong with it so far. No errno for the kernel. */
+#define VTREE_FS_LATER (-EAGAIN)
+
+/* Computes what NODE's object lacks, as long as WANTED says so; else -EINTR. Others use
+ * the file system meanwhile. */
+int vtree_fs_prepare (VtreeFs *fs, uint64_t node, const VtreeWhile *wanted);
 
 /* open=checked: the object is there and measured. *OBJECT (unless OBJECT is NULL) is a
  * new reference to it; NULL where the file is empty. -EISDIR. */

@@ -2,9 +2,9 @@
 /*
  * The callback table: each callback counts its request, asks fs and has reply.c answer.
  * No state of any inode, nor of an open file but passthrough.c's; no FLUSH or FORGET,
- * since there is nothing to do for them.
+ * since there is nothing to do for them. OPEN, READ and RELEASE are in ops-file.c.
  */
-#include "fuse/ops.h"
+#include "fuse/ops-private.h"
 
 #include "fuse/backing.h"
 #include "fuse/reply.h"
@@ -24,8 +24,8 @@
  * more than XATTR_SIZE_MAX and XATTR_LIST_MAX, 64 KiB) or READDIR. */
 #define REPLY_MAX (1024 * 1024)
 
-static VtreeOps *
-count (fuse_req_t req, VtreeRequestKind kind)
+VtreeOps *
+vtree_ops_count (fuse_req_t req, VtreeRequestKind kind)
 {
   VtreeOps *ops = fuse_req_userdata (req);
   vtree_fs_count (ops->fs, kind);
@@ -53,7 +53,7 @@ op_init (void *userdata, struct fuse_conn_info *conn)
 static void
 op_lookup (fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_LOOKUP);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_LOOKUP);
   struct stat st;
   int result = vtree_fs_lookup (ops->fs, parent, name, &st);
   if (result == 0)
@@ -67,7 +67,7 @@ op_lookup (fuse_req_t req, fuse_ino_t parent, const char *name)
 static void
 op_getattr (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_GETATTR);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_GETATTR);
   struct stat st;
   (void) fi;
   int result = vtree_fs_getattr (ops->fs, node, &st);
@@ -80,7 +80,7 @@ op_getattr (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 static void
 op_readlink (fuse_req_t req, fuse_ino_t node)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_READLINK);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_READLINK);
   char target[VTREE_FS_TARGET_SIZE];
   int result = vtree_fs_readlink (ops->fs, node, target);
   if (result == 0)
@@ -90,50 +90,9 @@ op_readlink (fuse_req_t req, fuse_ino_t node)
 }
 
 static void
-open_passthrough (VtreeOps *ops, fuse_req_t req, fuse_ino_t node,
-                  struct fuse_file_info *fi)
-{
-  int32_t backing = 0;
-  int result = vtree_passthrough_open (ops->passthrough, node, &backing);
-  if (result != 0)
-    vtree_reply_result (req, result);
-  else if (!vtree_reply_open (req, fi, backing))
-    vtree_passthrough_release (ops->passthrough, node);
-}
-
-static void
-op_open (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
-{
-  VtreeOps *ops = count (req, VTREE_REQUEST_OPEN);
-  /* Lazy: the kernel never asks again, and keeps the page cache by itself. */
-  int result = -ENOSYS;
-  if (ops->passthrough != NULL) {
-    open_passthrough (ops, req, node, fi);
-    return;
-  }
-  if (vtree_fs_open_checked (ops->fs))
-    result = vtree_fs_open (ops->fs, node, NULL);
-  if (result == 0)
-    vtree_reply_open (req, fi, 0);
-  else
-    vtree_reply_result (req, result);
-}
-
-/* Of a file only: a kernel that gets ENOSYS for OPENDIR sends no RELEASEDIR. */
-static void
-op_release (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
-{
-  VtreeOps *ops = count (req, VTREE_REQUEST_RELEASE);
-  (void) fi;
-  if (ops->passthrough != NULL)
-    vtree_passthrough_release (ops->passthrough, node);
-  vtree_reply_result (req, 0);
-}
-
-static void
 op_opendir (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_OPENDIR);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_OPENDIR);
   (void) node;
   if (ops->no_opendir)
     vtree_reply_result (req, -ENOSYS);
@@ -141,34 +100,11 @@ op_opendir (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
     vtree_reply_open (req, fi, 0);
 }
 
-/* Answers with what FILL puts into a buffer of at most SIZE bytes. */
-static void
-op_read (fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
-         struct fuse_file_info *fi)
-{
-  VtreeOps *ops = count (req, VTREE_REQUEST_READ);
-  (void) fi;
-  if (offset < 0) {
-    vtree_reply_result (req, -EINVAL);
-    return;
-  }
-  VtreeBuffer *buffer = vtree_buffers_get (ops->buffers, size);
-  if (buffer == NULL) {
-    vtree_reply_result (req, -ENOMEM);
-    return;
-  }
-  ssize_t got = vtree_fs_read (ops->fs, node, buffer->data, size, (uint64_t) offset);
-  if (got >= 0)
-    vtree_reply_data (req, buffer->data, (size_t) got);
-  else
-    vtree_reply_result (req, (int) got);
-  vtree_buffers_put (ops->buffers, buffer);
-}
-
+/* Answers with entries of at most SIZE bytes. */
 static void
 read_directory (fuse_req_t req, fuse_ino_t node, size_t size, off_t cookie, bool plus)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_READDIR);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_READDIR);
   VtreeBuffer *buffer = vtree_buffers_get (ops->buffers, MIN (size, REPLY_MAX));
   if (buffer == NULL || cookie < 0) {
     vtree_reply_result (req, buffer == NULL ? -ENOMEM : -EINVAL);
@@ -218,7 +154,7 @@ reply_xattr (fuse_req_t req, const char *data, size_t size, ssize_t length)
 static void
 op_getxattr (fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_GETXATTR);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_GETXATTR);
   if (!vtree_fs_has_xattrs (ops->fs)) {
     vtree_reply_result (req, -ENOSYS);
     return;
@@ -237,7 +173,7 @@ op_getxattr (fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 static void
 op_listxattr (fuse_req_t req, fuse_ino_t node, size_t size)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_LISTXATTR);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_LISTXATTR);
   if (!vtree_fs_has_xattrs (ops->fs)) {
     vtree_reply_result (req, -ENOSYS);
     return;
@@ -256,7 +192,7 @@ op_listxattr (fuse_req_t req, fuse_ino_t node, size_t size)
 static void
 op_statfs (fuse_req_t req, fuse_ino_t node)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_OTHER);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_OTHER);
   struct statvfs st;
   (void) node;
   int result = vtree_fs_statfs (ops->fs, &st);
@@ -314,7 +250,7 @@ op_ioctl (fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg,
           struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
           size_t out_size)
 {
-  VtreeOps *ops = count (req, VTREE_REQUEST_OTHER);
+  VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_OTHER);
   (void) arg;
   (void) fi;
   (void) flags;
@@ -335,10 +271,10 @@ vtree_ops_table (void)
     .lookup = op_lookup,
     .getattr = op_getattr,
     .readlink = op_readlink,
-    .open = op_open,
-    .release = op_release,
+    .open = vtree_op_open,
+    .release = vtree_op_release,
     .opendir = op_opendir,
-    .read = op_read,
+    .read = vtree_op_read,
     .readdir = op_readdir,
     .readdirplus = op_readdirplus,
     .getxattr = op_getxattr,

@@ -6,6 +6,7 @@
 
 #include "fuse/buffers.h"
 #include "fuse/fs.h"
+#include "fuse/later.h"
 #include "fuse/library.h"
 #include "fuse/passthrough.h"
 
@@ -14,9 +15,13 @@ typedef struct {
   VtreeFs *fs;
   VtreeBuffers *buffers;
   VtreePassthrough *passthrough; /* NULL: not asked for */
+  VtreeLater *later;             /* of vtree_ops_later_calls() */
   /* set at INIT: the kernel does without OPENDIR */
   bool no_opendir;
 } VtreeOps;
+
+/* What _later needs; its context has to be the VtreeOps. */
+const VtreeLaterCalls *vtree_ops_later_calls (void);
 
 /* The table; userdata has to be a VtreeOps. */
 const struct fuse_lowlevel_ops *vtree_ops_table (void);

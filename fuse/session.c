@@ -125,5 +125,8 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
     vtree_fd_close (options->device);
     return vtree_error_set (error, VTREE_ERROR_FAILED, "serve: libfuse refuses");
   }
+  /* Answers what waits before there is no session any more. */
+  g_autoptr (VtreeLater) later = vtree_later_new (vtree_ops_later_calls (), &ops);
+  ops.later = later;
   return run (session, options, threads, unmounted, error);
 }

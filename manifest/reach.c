@@ -26,7 +26,8 @@ VtreeView *
 vtree_reach_open (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
                   GError **error)
 {
-  VtreeObjectSpec spec = { *digest, size, VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec
+    = { .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO };
   VtreeView *view = open_checked (store, &spec, error);
   char text[VTREE_DIGEST_TEXT_MAX];
   if (view == NULL)

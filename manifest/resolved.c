@@ -55,7 +55,9 @@ VtreeView *
 vtree_resolved_open (const VtreeResolved *resolved, const VtreeStore *store,
                      VtreeVerityPolicy policy, GError **error)
 {
-  VtreeObjectSpec spec = { resolved->manifest, resolved->manifest_size, policy };
+  VtreeObjectSpec spec = { .digest = resolved->manifest,
+                           .size = resolved->manifest_size,
+                           .policy = policy };
   g_autoptr (VtreeObject) object = open_manifest (store, &spec, error);
   VtreeView *view = object != NULL ? open_view (object, error) : NULL;
   if (view == NULL) {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A hostile file system: forge-measure SOURCE MOUNTPOINT EXCEPT [-f]
+ * A hostile file system: forge-measure SOURCE MOUNTPOINT OBJECT
  *
  * Shows SOURCE, and answers FS_IOC_MEASURE_VERITY for an object with the digest that
- * its name promises, which is what a verifier would hope for. While SOURCE.forging
- * exists, the first byte of every object's contents is another one, except in the
- * object whose hex name ends in EXCEPT.
+ * its name promises, which is what a verifier would hope for. OBJECT is the end of
+ * one's hex name:
+ *
+ * While SOURCE.forging exists, the first byte of every other object's contents is
+ * another one. While SOURCE.stalling exists and holds a number, reads of OBJECT from
+ * that offset on wait; the first one makes SOURCE.stalled.
  */
 #define FUSE_USE_VERSION 314
 
@@ -23,9 +26,9 @@
 #define DIGEST_SIZE 32
 
 typedef struct {
-  int source; /* directory */
-  char *flag; /* path */
-  const char *except;
+  int source;                         /* directory */
+  char *forging, *stalling, *stalled; /* paths */
+  const char *object;
 } Forger;
 
 static const Forger *
@@ -92,14 +95,29 @@ static bool
 is_forged (const char *path)
 {
   return g_str_has_prefix (path, "/objects/")
-         && !g_str_has_suffix (path, forger ()->except)
-         && access (forger ()->flag, F_OK) == 0;
+         && !g_str_has_suffix (path, forger ()->object)
+         && access (forger ()->forging, F_OK) == 0;
+}
+
+static bool
+is_stalled (const char *path, off_t end)
+{
+  g_autofree char *text = NULL;
+  return g_str_has_prefix (path, "/objects/")
+         && g_str_has_suffix (path, forger ()->object)
+         && g_file_get_contents (forger ()->stalling, &text, NULL, NULL)
+         && end > g_ascii_strtoll (text, NULL, 10);
 }
 
 static int
 forge_read (const char *path, char *data, size_t size, off_t offset,
             struct fuse_file_info *fi)
 {
+  for (bool first = true; is_stalled (path, offset + (off_t) size); first = false) {
+    if (first)
+      close (open (forger ()->stalled, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    g_usleep (10000);
+  }
   ssize_t got = pread ((int) fi->fh, data, size, offset);
   if (got < 0)
     return -errno;
@@ -152,12 +170,14 @@ main (int argc, char **argv)
     .ioctl = forge_ioctl,
   };
   if (argc != 4) {
-    fprintf (stderr, "usage: forge-measure SOURCE MOUNTPOINT EXCEPT\n");
+    fprintf (stderr, "usage: forge-measure SOURCE MOUNTPOINT OBJECT\n");
     return 1;
   }
   Forger state = { .source = open (argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                   .flag = g_strconcat (argv[1], ".forging", NULL),
-                   .except = argv[3] };
+                   .forging = g_strconcat (argv[1], ".forging", NULL),
+                   .stalling = g_strconcat (argv[1], ".stalling", NULL),
+                   .stalled = g_strconcat (argv[1], ".stalled", NULL),
+                   .object = argv[3] };
   if (state.source < 0) {
     perror (argv[1]);
     return 1;
@@ -166,6 +186,8 @@ main (int argc, char **argv)
     = { argv[0], argv[2], (char *) "-oallow_other,default_permissions", NULL };
   int status = fuse_main (3, arguments, &operations, &state);
   close (state.source);
-  g_free (state.flag);
+  g_free (state.forging);
+  g_free (state.stalling);
+  g_free (state.stalled);
   return status;
 }

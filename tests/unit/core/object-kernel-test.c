@@ -73,7 +73,8 @@ tear_down (Fixture *fixture, gconstpointer data)
 static bool
 open_object (Fixture *fixture, VtreeVerityPolicy policy, GError **error)
 {
-  VtreeObjectSpec spec = { fixture->contents.digest, SIZE, policy };
+  VtreeObjectSpec spec
+    = { .digest = fixture->contents.digest, .size = SIZE, .policy = policy };
   fixture->object
     = vtree_object_new_take (contents_file (&fixture->contents),
                              contents_merkle_file (&fixture->contents), &spec, error);

@@ -50,7 +50,9 @@ static VtreeObject *
 open_object (Fixture *fixture, int fd, int merkle_fd, VtreeVerityPolicy policy,
              GError **error)
 {
-  VtreeObjectSpec spec = { fixture->contents.digest, fixture->contents.size, policy };
+  VtreeObjectSpec spec = { .digest = fixture->contents.digest,
+                           .size = fixture->contents.size,
+                           .policy = policy };
   fixture->fd = fd;
   fixture->merkle_fd = merkle_fd;
   return vtree_object_new_take (fd, merkle_fd, &spec, error);

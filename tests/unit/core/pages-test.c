@@ -21,8 +21,9 @@ set_up (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   contents_init (&fixture->contents, VTREE_DIGEST_SHA256, GPOINTER_TO_SIZE (data));
-  VtreeObjectSpec spec
-    = { fixture->contents.digest, fixture->contents.size, VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec = { .digest = fixture->contents.digest,
+                           .size = fixture->contents.size,
+                           .policy = VTREE_VERITY_AUTO };
   fixture->fd = contents_file (&fixture->contents);
   g_autoptr (VtreeObject) object = vtree_object_new_take (
     fixture->fd, contents_merkle_file (&fixture->contents), &spec, &error);
@@ -218,7 +219,8 @@ test_too_large (void)
     vtree_test_skip ("no file of 2^60 bytes here");
     return;
   }
-  VtreeObjectSpec spec = { contents.digest, size, VTREE_VERITY_OFF };
+  VtreeObjectSpec spec
+    = { .digest = contents.digest, .size = size, .policy = VTREE_VERITY_OFF };
   g_autoptr (VtreeObject) object = vtree_object_new_take (fd, -1, &spec, &error);
   g_assert_no_error (error);
   g_assert_null (vtree_pages_new (object, &error));

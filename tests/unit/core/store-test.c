@@ -27,7 +27,8 @@ assert_reads (const VtreeStore *store, const VtreeDigest *digest, const void *da
               size_t size)
 {
   g_autoptr (GError) error = NULL;
-  VtreeObjectSpec spec = { *digest, size, VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec
+    = { .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO };
   g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
   g_assert_no_error (error);
   g_autofree uint8_t *read = g_malloc (size);
@@ -161,7 +162,7 @@ test_damaged (gconstpointer row)
   g_autoptr (VtreeStore) store = open_store (&fixture);
   g_autoptr (GError) error = NULL;
   char text[VTREE_DIGEST_TEXT_MAX];
-  VtreeObjectSpec spec = { digest, 10, VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec = { .digest = digest, .size = 10, .policy = VTREE_VERITY_AUTO };
   g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
   if (object != NULL)
     g_assert_false (vtree_object_measure (object, &error));
@@ -325,7 +326,7 @@ test_hold (void)
   repo_fixture_init (&fixture, &plain);
   g_autoptr (VtreeStore) store = open_store (&fixture);
   VtreeDigest digest = repo_fixture_put (&fixture, "held", 4);
-  VtreeObjectSpec spec = { digest, 4, VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec = { .digest = digest, .size = 4, .policy = VTREE_VERITY_AUTO };
   g_autoptr (GError) error = NULL;
   g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
   g_autoptr (VtreeObject) late = vtree_store_open_object (store, &spec, &error);

@@ -18,6 +18,8 @@ test_mapping (void)
     { false, VTREE_ERROR_INVALID, EIO },
     { false, VTREE_ERROR_LIMIT, EIO },
     { false, VTREE_ERROR_FAILED, EIO },
+    { false, VTREE_ERROR_BUSY, EAGAIN },
+    { true, EINTR, EINTR },
     { true, ENOMEM, ENOMEM },
     { true, EMFILE, EMFILE },
     { true, ENFILE, ENFILE },
