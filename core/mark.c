@@ -123,8 +123,8 @@ sync_parents (int dirfd, const char *ref, GError **error)
   return true;
 }
 
-/* Makes the ref's directory; a new one has to outlive a power cut with what is in
- * it. */
+/* Makes the ref's directory; a new one has to outlive a power cut with what is in it.
+ * From one that is there what a killed process left is removed: we have the lock. */
 static bool
 make_directory (int dirfd, const char *ref, GError **error)
 {
@@ -132,7 +132,7 @@ make_directory (int dirfd, const char *ref, GError **error)
   if (!vtree_beneath_open_directory (dirfd, ref, &fd, error))
     return false;
   if (fd >= 0)
-    return true;
+    return vtree_publish_clean (fd, error);
   fd = vtree_beneath_make_directory (dirfd, ref, 0700, error);
   if (fd < 0)
     return false;
@@ -214,6 +214,8 @@ reset_locked (int dirfd, const char *ref, GError **error)
     return true;
   if (unlinkat (fd, "head", 0) < 0 && errno != ENOENT)
     return vtree_error_set_errno (error, errno, "remove 'head'");
+  if (!vtree_publish_clean (fd, error))
+    return false;
   if (fsync (fd) < 0)
     return vtree_error_set_errno (error, errno, "sync");
   prune (dirfd, ref);

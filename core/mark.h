@@ -7,7 +7,7 @@
  *
  * File marks/<ref>/head, written in one way only: "vtree-mark 1\nversion: N\nmanifest:
  * sha256:…\ncreated: SECONDS\n". The directory marks/ is flocked while anything below
- * it changes.
+ * it changes; who changes a mark removes what a killed process left beside it.
  */
 #pragma once
 

@@ -309,27 +309,27 @@ make_all (const char *dir, GError **error)
   return true;
 }
 
-/* Opens the directory that DIR is in, in which nobody else may rename what stands there
- * (a revoked.d that is gone revokes nothing); -1 with errno, or with an error. */
+/* Opens the directory that PLACE is in, in which nobody else may rename what stands
+ * there (a revoked.d that is gone revokes nothing); -1 with errno, or with an error. */
 static int
-open_parent (const char *dir, GError **error)
+open_parent (const char *place, GError **error)
 {
-  g_autofree char *path = g_path_get_dirname (dir);
+  g_autofree char *path = g_path_get_dirname (place);
   g_auto (VtreeFd) fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
   if (fd >= 0 && !vtree_paths_check_owner (fd, path, error))
     return -1;
   return vtree_fd_steal (&fd);
 }
 
-/* DIR through the directory that it is in; -1 with errno, or with an error. */
+/* PLACE through the directory that it is in; -1 with errno, or with an error. */
 static int
-open_through_parent (const char *dir, GError **error)
+open_through_parent (const char *place, int flags, GError **error)
 {
-  g_auto (VtreeFd) parent = open_parent (dir, error);
+  g_auto (VtreeFd) parent = open_parent (place, error);
   if (parent < 0)
     return -1;
-  g_autofree char *name = g_path_get_basename (dir);
-  return openat (parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+  g_autofree char *name = g_path_get_basename (place);
+  return openat (parent, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 }
 
 int
@@ -339,12 +339,12 @@ vtree_paths_open_directory (const char *dir, bool make, bool *missing, GError **
   GError *untrusted = NULL;
   missing = missing != NULL ? missing : &unused;
   *missing = false;
-  g_auto (VtreeFd) fd = open_through_parent (dir, &untrusted);
+  g_auto (VtreeFd) fd = open_through_parent (dir, O_DIRECTORY, &untrusted);
   if (fd < 0 && untrusted == NULL && errno == ENOENT) {
     *missing = !make;
     if (!make || !make_all (dir, error))
       return -1;
-    fd = open_through_parent (dir, &untrusted);
+    fd = open_through_parent (dir, O_DIRECTORY, &untrusted);
   }
   if (untrusted != NULL) {
     g_propagate_error (error, untrusted);
@@ -355,4 +355,28 @@ vtree_paths_open_directory (const char *dir, bool make, bool *missing, GError **
     return -1;
   }
   return vtree_paths_check_owner (fd, dir, error) ? vtree_fd_steal (&fd) : -1;
+}
+
+int
+vtree_paths_open_file (const char *file, bool *missing, GError **error)
+{
+  struct stat st;
+  GError *untrusted = NULL;
+  g_auto (VtreeFd) fd = open_through_parent (file, 0, &untrusted);
+  if (untrusted != NULL) {
+    g_propagate_error (error, untrusted);
+    return -1;
+  }
+  *missing = fd < 0 && (errno == ENOENT || errno == ENOTDIR);
+  if (*missing)
+    return -1;
+  if (fd < 0 || fstat (fd, &st) < 0) {
+    vtree_error_set_errno (error, errno, "open");
+    return -1;
+  }
+  if (!S_ISREG (st.st_mode)) {
+    vtree_error_set (error, VTREE_ERROR_INVALID, "not a regular file");
+    return -1;
+  }
+  return vtree_paths_check_owner (fd, file, error) ? vtree_fd_steal (&fd) : -1;
 }

@@ -58,6 +58,12 @@ const char *const *vtree_paths_settings (const VtreePaths *paths);
 int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
                                 GError **error);
 
+/* Opens the regular file FILE (absolute) read-only, checked likewise, with the
+ * directory that it is in; where that can't be relied on, neither can the file's
+ * absence. Returns an owned descriptor, or -1; *MISSING as above. VTREE_ERROR_INVALID:
+ * no regular file. */
+int vtree_paths_open_file (const char *file, bool *missing, GError **error);
+
 /* True if what FD is open on belongs to root or the effective user and neither group
  * nor others may write to it (the group bits are an ACL's mask, so ACLs are covered).
  * Else VTREE_ERROR_UNTRUSTED with what to do; PATH is for the message. */

@@ -6,6 +6,7 @@
 #include "core/publish.h"
 
 #include "core/beneath.h"
+#include "core/directory.h"
 #include "core/verity.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -161,6 +162,19 @@ vtree_publish (int dirfd, const char *name, const void *data, size_t size, mode_
 {
   g_autoptr (GBytes) bytes = g_bytes_new_static (data, size);
   return vtree_publish_sealed (dirfd, name, bytes, mode, flags, NULL, error);
+}
+
+bool
+vtree_publish_clean (int dirfd, GError **error)
+{
+  g_autoptr (GPtrArray) names = vtree_directory_list (dirfd, error);
+  for (guint i = 0; names != NULL && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    if (g_str_has_prefix (name, VTREE_PUBLISH_TEMP_PREFIX)
+        && unlinkat (dirfd, name, 0) < 0 && errno != ENOENT)
+      return set_error (error, errno, "remove temporary file", name);
+  }
+  return names != NULL;
 }
 
 /* --- sealing what is there -------------------------------------------------------- */

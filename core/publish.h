@@ -32,6 +32,10 @@ bool vtree_publish_sealed (int dirfd, const char *name, GBytes *bytes, mode_t mo
                            VtreePublishFlags flags, const VtreeSeal *seal,
                            GError **error);
 
+/* Removes from DIRFD the temporary names that killed processes have left there. Nobody
+ * publishes in it meanwhile: the caller holds whatever lock says so. */
+bool vtree_publish_clean (int dirfd, GError **error);
+
 /* Replaces the file NAME, of at most LIMIT bytes, by a sealed one with the same bytes
  * and mode, unless it is sealed already as SEAL says; *DONE: it was not, and is now.
  * Nobody else replaces it meanwhile: the caller holds a lock. No such file is no

@@ -7,54 +7,63 @@
 #include "core/error.h"
 #include "core/fd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FILE_MAX 65536
 #define GROUP "mount"
+
+typedef struct {
+  GPtrArray *settings; /* VtreeSetting * */
+  const char *file;
+} Reading;
+
+static void
+setting_free (gpointer data)
+{
+  VtreeSetting *setting = data;
+  g_free (setting->name);
+  g_free (setting->value);
+  g_free (setting->file);
+  g_free (setting);
+}
 
 /* *BYTES is NULL where PATH does not exist. */
 static bool
 load_file (const char *path, GBytes **bytes, GError **error)
 {
-  g_auto (VtreeFd) fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  bool missing = false;
+  g_auto (VtreeFd) fd = vtree_paths_open_file (path, &missing, error);
   *bytes = NULL;
-  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-    return true;
-  struct stat st;
-  if (fd < 0 || fstat (fd, &st) < 0)
-    return vtree_error_set_errno (error, errno, "open");
-  if (!S_ISREG (st.st_mode))
-    return vtree_error_set (error, VTREE_ERROR_INVALID, "not a regular file");
-  if (!vtree_paths_check_owner (fd, path, error))
-    return false;
+  if (fd < 0)
+    return missing;
   *bytes = vtree_fd_load (fd, FILE_MAX, error);
   return *bytes != NULL;
 }
 
 static bool
-has_option (const GPtrArray *names, const char *name)
+has_setting (const Reading *reading, const char *name)
 {
-  for (size_t i = 0; i < names->len; i++) {
-    if (strcmp (g_ptr_array_index (names, i), name) == 0)
+  for (guint i = 0; i < reading->settings->len; i++) {
+    const VtreeSetting *setting = g_ptr_array_index (reading->settings, i);
+    if (strcmp (setting->name, name) == 0)
       return true;
   }
   return false;
 }
 
-/* Takes NAME and VALUE as an option, unless a file before this one had the name. */
+/* Unless a file before this one had the name. */
 static void
-add_option (GPtrArray *options, GPtrArray *names, const char *name, const char *value)
+add_setting (const Reading *reading, const char *name, const char *value)
 {
-  if (has_option (names, name))
+  if (has_setting (reading, name))
     return;
-  g_ptr_array_add (names, g_strdup (name));
-  if (strcmp (value, "true") == 0)
-    g_ptr_array_add (options, g_strdup (name));
-  else if (strcmp (value, "false") != 0)
-    g_ptr_array_add (options, g_strdup_printf ("%s=%s", name, value));
+  VtreeSetting *setting = g_new0 (VtreeSetting, 1);
+  setting->name = g_strdup (name);
+  setting->off = strcmp (value, "false") == 0;
+  if (!setting->off && strcmp (value, "true") != 0)
+    setting->value = g_strdup (value);
+  setting->file = vtree_error_escape (reading->file, -1);
+  g_ptr_array_add (reading->settings, setting);
 }
 
 static bool
@@ -64,7 +73,7 @@ set_invalid (GError **error, const GError *cause)
 }
 
 static bool
-add_group (GPtrArray *options, GPtrArray *names, GKeyFile *file, GError **error)
+add_group (const Reading *reading, GKeyFile *file, GError **error)
 {
   if (!g_key_file_has_group (file, GROUP))
     return true;
@@ -76,16 +85,16 @@ add_group (GPtrArray *options, GPtrArray *names, GKeyFile *file, GError **error)
     g_autofree char *value = g_key_file_get_string (file, GROUP, *key, &cause);
     if (value == NULL)
       return set_invalid (error, cause);
-    add_option (options, names, *key, value);
+    add_setting (reading, *key, value);
   }
   return true;
 }
 
 static bool
-add_file (GPtrArray *options, GPtrArray *names, const char *path, GError **error)
+add_file (const Reading *reading, GError **error)
 {
   g_autoptr (GBytes) bytes = NULL;
-  if (!load_file (path, &bytes, error))
+  if (!load_file (reading->file, &bytes, error))
     return false;
   if (bytes == NULL)
     return true;
@@ -94,21 +103,20 @@ add_file (GPtrArray *options, GPtrArray *names, const char *path, GError **error
   if (g_bytes_get_size (bytes) > 0
       && !g_key_file_load_from_bytes (file, bytes, G_KEY_FILE_NONE, &cause))
     return set_invalid (error, cause);
-  return add_group (options, names, file, error);
+  return add_group (reading, file, error);
 }
 
-char **
+GPtrArray *
 vtree_settings_mount_options (const VtreePaths *paths, GError **error)
 {
-  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) settings = g_ptr_array_new_with_free_func (setting_free);
   for (const char *const *path = vtree_paths_settings (paths); *path != NULL; path++) {
-    if (!add_file (options, names, *path, error)) {
+    Reading reading = { settings, *path };
+    if (!add_file (&reading, error)) {
       g_autofree char *escaped = vtree_error_escape (*path, -1);
       g_prefix_error (error, "read settings %s: ", escaped);
       return NULL;
     }
   }
-  g_ptr_array_add (options, NULL);
-  return (char **) g_ptr_array_steal (options, NULL);
+  return g_steal_pointer (&settings);
 }

@@ -9,9 +9,16 @@
 
 #include "core/paths.h"
 
-/* The mount defaults as "name=value" strings ("name" alone for a true one, nothing for
- * a false one), NULL-terminated (g_strfreev), each key from the first file that has it.
- * A file that does not exist is skipped; one that is malformed (VTREE_ERROR_INVALID) or
- * writable by others (VTREE_ERROR_UNTRUSTED) is an error. Whether a name or a value
- * makes sense is for the reader of options to say. */
-char **vtree_settings_mount_options (const VtreePaths *paths, GError **error);
+typedef struct {
+  char *name;
+  char *value; /* NULL: it has none, and is true */
+  bool off;    /* it is false: as if nobody had said it */
+  char *file;  /* where it stands, escaped, for messages */
+} VtreeSetting;
+
+/* The mount defaults (GPtrArray of VtreeSetting *, owned), each from the first file
+ * that has it. A file that does not exist is skipped; one that is malformed
+ * (VTREE_ERROR_INVALID), or that others can write to or put in its place
+ * (VTREE_ERROR_UNTRUSTED), is an error. Whether a name or a value makes sense is for
+ * the reader of options to say. */
+GPtrArray *vtree_settings_mount_options (const VtreePaths *paths, GError **error);

@@ -117,18 +117,32 @@ remember_failure (VtreeFs *fs, uint32_t object)
   return known;
 }
 
-/* "object sha256:…", what was expected; "metadata" where no object is concerned. */
+/* MESSAGE without the words before the digest TEXT, and the digest, if it begins so. */
+static const char *
+skip_digest (const char *message, const char *text)
+{
+  static const char *const forms[][2] = { { "object ", ": " }, { "expected ", ", " } };
+  for (size_t i = 0; i < G_N_ELEMENTS (forms); i++) {
+    g_autofree char *prefix = g_strconcat (forms[i][0], text, forms[i][1], NULL);
+    if (g_str_has_prefix (message, prefix))
+      message += strlen (prefix);
+  }
+  return message;
+}
+
+/* What was expected of OBJECT, and what came instead, with no digest said twice. */
 static char *
-describe_object (VtreeFs *fs, uint32_t object)
+describe_failure (VtreeFs *fs, uint32_t object, const char *message)
 {
   VtreeDigest digest;
   uint64_t size;
   char text[VTREE_DIGEST_TEXT_MAX];
   if (object == VTREE_VIEW_NO_OBJECT
       || !vtree_view_object (fs->view, object, &digest, &size, NULL))
-    return g_strdup ("metadata");
-  return g_strdup_printf ("object %s of %" G_GUINT64_FORMAT " bytes",
-                          vtree_digest_format (&digest, text), (guint64) size);
+    return g_strdup_printf ("expected metadata: %s", message);
+  vtree_digest_format (&digest, text);
+  return g_strdup_printf ("expected object %s of %" G_GUINT64_FORMAT " bytes: %s", text,
+                          (guint64) size, skip_digest (message, text));
 }
 
 int
@@ -141,9 +155,8 @@ vtree_fs_fail (VtreeFs *fs, uint32_t index, uint32_t object, const GError *error
     = errnum == EIO && object != VTREE_VIEW_NO_OBJECT && remember_failure (fs, object);
   if (vtree_log_admit (fs->log, repeated)) {
     g_autofree char *path = vtree_view_path (fs->view, index);
-    g_autofree char *expected = describe_object (fs, object);
-    vtree_log_write (fs->log, VTREE_LOG_ERROR, "%s: expected %s: %s", path, expected,
-                     error->message);
+    g_autofree char *what = describe_failure (fs, object, error->message);
+    vtree_log_write (fs->log, VTREE_LOG_ERROR, "%s: %s", path, what);
   }
   return -errnum;
 }

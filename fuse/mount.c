@@ -73,11 +73,9 @@ load_settings (Mount *mount, GError **error)
   mount->paths = vtree_paths_new (error);
   if (mount->paths == NULL)
     return false;
-  g_auto (GStrv) settings = vtree_settings_mount_options (mount->paths, error);
+  g_autoptr (GPtrArray) settings = vtree_settings_mount_options (mount->paths, error);
   VtreeMountOptions *options = &mount->arguments.options;
-  return settings != NULL
-         && vtree_mount_options_settings (options, (const char *const *) settings,
-                                          error)
+  return settings != NULL && vtree_mount_options_settings (options, settings, error)
          && vtree_mount_options_check (options, geteuid () == 0, error);
 }
 

@@ -441,15 +441,14 @@ apply_setting (VtreeMountOptions *options, const char *name, const char *value,
 }
 
 bool
-vtree_mount_options_settings (VtreeMountOptions *options, const char *const *settings,
+vtree_mount_options_settings (VtreeMountOptions *options, const GPtrArray *settings,
                               GError **error)
 {
-  for (; *settings != NULL; settings++) {
-    g_auto (GStrv) pair = g_strsplit (*settings, "=", 2);
-    if (pair[0] == NULL)
-      continue;
-    if (!apply_setting (options, pair[0], pair[1], error)) {
-      g_prefix_error (error, "vtree.conf: [mount]: ");
+  for (guint i = 0; i < settings->len; i++) {
+    const VtreeSetting *setting = g_ptr_array_index (settings, i);
+    if (!setting->off
+        && !apply_setting (options, setting->name, setting->value, error)) {
+      g_prefix_error (error, "%s: [mount]: ", setting->file);
       return false;
     }
   }

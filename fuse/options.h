@@ -15,6 +15,7 @@
 
 #include "core/digest.h"
 #include "core/kernel.h"
+#include "core/settings.h"
 
 /* -o texts that are longer than this, together, are refused. */
 #define VTREE_MOUNT_OPTIONS_MAX 65536
@@ -66,10 +67,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeMountOptions, vtree_mount_options_clear)
 bool vtree_mount_options_parse (VtreeMountOptions *options, const char *text,
                                 bool sloppy, GError **error);
 
-/* Takes SETTINGS ("name=value", NULL-terminated) for what no -o gave. Only policy can
- * be set there; anything else, or a bad value, is VTREE_ERROR_INVALID. */
+/* Takes SETTINGS (VtreeSetting *) for what no -o gave. Only policy can be set there;
+ * anything else, or a bad value, is VTREE_ERROR_INVALID, which names the file. */
 bool vtree_mount_options_settings (VtreeMountOptions *options,
-                                   const char *const *settings, GError **error);
+                                   const GPtrArray *settings, GError **error);
 
 /* What only root may ask for: VTREE_ERROR_INVALID. */
 bool vtree_mount_options_check (const VtreeMountOptions *options, bool is_root,

@@ -190,7 +190,9 @@ vtree_file_seal_log_put (int fd, const char *place, const char *name, GError **e
 {
   g_autofree char *file = file_name (place);
   g_autofree char *text = format_entry (place, name);
-  if (vtree_publish (fd, file, text, strlen (text), 0600, VTREE_PUBLISH_REPLACE, error))
+  if (vtree_publish_clean (fd, error)
+      && vtree_publish (fd, file, text, strlen (text), 0600, VTREE_PUBLISH_REPLACE,
+                        error))
     return true;
   g_prefix_error (error, "log that it is sealed: ");
   return false;

@@ -55,8 +55,11 @@ refused 32 '.*verity' "$repo:app" "$m"
 check 'an option beats a setting' mount_app verity=auto
 unmount_app
 printf '[mount]\nallow_suid=1\n' >/etc/vtree/vtree.conf
-refused 32 '.*vtree.conf.*allow_suid' "$repo:app" "$m"
+refused 32 '.*/etc/vtree/vtree.conf: .mount.: .*allow_suid' "$repo:app" "$m"
 rm /etc/vtree/vtree.conf
+chmod g+w /etc/vtree
+refused 32 'read settings /etc/vtree/vtree.conf: /etc/vtree is writable by others' "$repo:app" "$m"
+chmod g-w /etc/vtree
 
 # tolerated
 tolerated=rw,defaults,noauto,nofail,_netdev,user=root,group,owner,suid,dev,exec,noatime

@@ -312,6 +312,32 @@ test_concurrent_raises (Fixture *f, gconstpointer unused)
   assert_mark (f, "r", 40, A, 40);
 }
 
+/* What killed processes left: in the way of nobody, and removed by the next writer of
+ * that mark, whatever it writes. */
+static void
+test_leftovers (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  raise_mark (f, "a/r", 1, A, 10);
+  g_autofree char *dir = g_build_filename (vtree_paths_marks (f->paths), "a/r", NULL);
+  g_autofree char *left = g_build_filename (dir, ".tmp-0123456789abcdef", NULL);
+  g_autofree char *other = g_build_filename (dir, "notes", NULL);
+  g_assert_true (g_file_set_contents (left, "vtree-m", -1, NULL));
+  g_assert_true (g_file_set_contents (other, "mine", -1, NULL));
+  assert_mark (f, "a/r", 1, A, 10);
+  raise_mark (f, "a/r", 2, B, 10);
+  g_assert_false (g_file_test (left, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (other, G_FILE_TEST_EXISTS));
+  g_assert_cmpint (g_unlink (other), ==, 0);
+  g_assert_true (g_file_set_contents (left, "vtree-m", -1, NULL));
+  g_autoptr (GError) error = NULL;
+  g_assert_true (vtree_mark_reset (f->paths, "a/r", &error));
+  g_assert_no_error (error);
+  assert_none (f, "a/r");
+  g_autofree char *parent = g_path_get_dirname (dir);
+  g_assert_false (g_file_test (parent, G_FILE_TEST_EXISTS));
+}
+
 #define ADD(name, func)                                                                \
   g_test_add ("/core/mark/" name, Fixture, NULL, set_up, func, tear_down)
 
@@ -320,6 +346,7 @@ main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
   ADD ("raise", test_raise);
+  ADD ("leftovers", test_leftovers);
   ADD ("never-lowered", test_never_lowered);
   ADD ("time-by-itself", test_time_by_itself);
   ADD ("same-version-other-manifest", test_same_version_other_manifest);

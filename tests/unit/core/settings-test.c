@@ -41,6 +41,22 @@ write_settings (const char *file, const char *text)
   g_assert_cmpint (chmod (file, 0644), ==, 0);
 }
 
+/* As they would stand behind -o. */
+static char *
+join (const GPtrArray *settings)
+{
+  g_autoptr (GString) joined = g_string_new (NULL);
+  for (guint i = 0; i < settings->len; i++) {
+    const VtreeSetting *setting = g_ptr_array_index (settings, i);
+    if (setting->off)
+      continue;
+    g_string_append_printf (joined, "%s%s%s%s", joined->len > 0 ? "," : "",
+                            setting->name, setting->value != NULL ? "=" : "",
+                            setting->value != NULL ? setting->value : "");
+  }
+  return g_string_free (g_steal_pointer (&joined), FALSE);
+}
+
 static const struct {
   const char *name;
   const char *text;
@@ -66,14 +82,14 @@ test_files (Fixture *f, gconstpointer unused)
     g_test_message ("%s", files[i].name);
     write_settings (f->file, files[i].text);
     g_autoptr (GError) error = NULL;
-    g_auto (GStrv) options = vtree_settings_mount_options (f->paths, &error);
+    g_autoptr (GPtrArray) options = vtree_settings_mount_options (f->paths, &error);
     if (files[i].options == NULL) {
       g_assert_null (options);
       vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_INVALID, "vtree.conf");
       continue;
     }
     g_assert_no_error (error);
-    g_autofree char *joined = g_strjoinv (",", options);
+    g_autofree char *joined = join (options);
     g_assert_cmpstr (joined, ==, files[i].options);
   }
 }
@@ -83,9 +99,9 @@ test_none (Fixture *f, gconstpointer unused)
 {
   (void) unused;
   g_autoptr (GError) error = NULL;
-  g_auto (GStrv) options = vtree_settings_mount_options (f->paths, &error);
+  g_autoptr (GPtrArray) options = vtree_settings_mount_options (f->paths, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (g_strv_length (options), ==, 0);
+  g_assert_cmpuint (options->len, ==, 0);
 }
 
 static void
@@ -106,6 +122,35 @@ test_not_to_be_relied_on (Fixture *f, gconstpointer unused)
   g_assert_cmpint (unlink (f->file), ==, 0);
   g_assert_cmpint (mkfifo (f->file, 0600), ==, 0);
   assert_error (f, VTREE_ERROR_INVALID, "not a regular file");
+}
+
+/* In whose directory others can put another file, or none, says nothing. */
+static void
+test_directory_not_to_be_relied_on (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  g_autofree char *dir = g_path_get_dirname (f->file);
+  g_assert_cmpint (chmod (dir, 0775), ==, 0);
+  assert_error (f, VTREE_ERROR_UNTRUSTED, "chmod go-w");
+  write_settings (f->file, "[mount]\nverity=off\n");
+  assert_error (f, VTREE_ERROR_UNTRUSTED, "vtree.conf: ");
+  g_assert_cmpint (chmod (dir, 0755), ==, 0);
+  if (geteuid () != 0)
+    return;
+  g_assert_cmpint (chown (dir, 4711, 0), ==, 0);
+  assert_error (f, VTREE_ERROR_UNTRUSTED, "belongs to uid 4711");
+}
+
+static void
+test_names_its_file (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  write_settings (f->file, "[mount]\nopen=lazy\n");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) options = vtree_settings_mount_options (f->paths, &error);
+  g_assert_no_error (error);
+  const VtreeSetting *setting = g_ptr_array_index (options, 0);
+  g_assert_cmpstr (setting->file, ==, f->file);
 }
 
 static void
@@ -133,9 +178,9 @@ test_first_file_wins (Fixture *f, gconstpointer unused)
   g_assert_cmpint (g_mkdir_with_parents (parent, 0755), ==, 0);
   write_settings (settings[1], "[mount]\nopen=checked\nopen=lazy\n");
   g_autoptr (GError) error = NULL;
-  g_auto (GStrv) options = vtree_settings_mount_options (user, &error);
+  g_autoptr (GPtrArray) options = vtree_settings_mount_options (user, &error);
   g_assert_no_error (error);
-  g_autofree char *joined = g_strjoinv (",", options);
+  g_autofree char *joined = join (options);
   g_assert_cmpstr (joined, ==, "open=lazy");
 }
 
@@ -152,6 +197,8 @@ main (int argc, char **argv)
   ADD ("files", test_files);
   ADD ("none", test_none);
   ADD ("not-to-be-relied-on", test_not_to_be_relied_on);
+  ADD ("directory-not-to-be-relied-on", test_directory_not_to_be_relied_on);
+  ADD ("names-its-file", test_names_its_file);
   ADD ("too-long", test_too_long);
   ADD ("first-file-wins", test_first_file_wins);
   return vtree_test_run ();

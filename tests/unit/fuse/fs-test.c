@@ -291,7 +291,9 @@ test_corrupt_object (void)
   g_assert_cmpuint (status.object_state, ==, 2);
   g_assert_cmpuint (status.failures, ==, 1);
   g_autofree char *log = test_tree_read_log (&tree);
-  g_assert_nonnull (strstr (log, "/data: expected object sha256:"));
+  const char *line = strstr (log, "/data: expected object sha256:");
+  g_assert_nonnull (line);
+  g_assert_nonnull (strstr (line, " of 10000 bytes: found sha256:"));
   g_assert_nonnull (strstr (log, object));
   g_assert_cmpstr (strchr (log, '\n') + 1, ==, "");
   /* Repaired, it can be read, by the same mount. */

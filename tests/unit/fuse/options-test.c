@@ -162,8 +162,13 @@ test_too_long (void)
 static void
 test_settings (void)
 {
-  static const char *const settings[]
-    = { "verity=require", "open=checked", "min_version=3", NULL };
+  VtreeSetting all[] = { { .name = "verity", .value = "require" },
+                         { .name = "open", .value = "checked" },
+                         { .name = "allow_suid", .off = true },
+                         { .name = "min_version", .value = "3" } };
+  g_autoptr (GPtrArray) settings = g_ptr_array_new ();
+  for (size_t i = 0; i < G_N_ELEMENTS (all); i++)
+    g_ptr_array_add (settings, &all[i]);
   g_auto (VtreeMountOptions) options = VTREE_MOUNT_OPTIONS_INIT;
   g_autoptr (GError) error = NULL;
   vtree_mount_options_parse (&options, "verity=auto", false, &error);
@@ -178,14 +183,19 @@ test_settings (void)
 static void
 test_bad_settings (void)
 {
-  static const char *const bad[]
-    = { "nonsense=1", "allow_suid=1", "ref=a", "digest=x", "verity=maybe", "verity" };
+  VtreeSetting bad[]
+    = { { .name = "nonsense", .value = "1" },   { .name = "allow_suid", .value = "1" },
+        { .name = "ref", .value = "a" },        { .name = "digest", .value = "x" },
+        { .name = "verity", .value = "maybe" }, { .name = "verity" } };
   for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {
-    const char *const settings[] = { bad[i], NULL };
+    g_autoptr (GPtrArray) settings = g_ptr_array_new ();
+    bad[i].file = (char *) (void *) "/somewhere/vtree.conf";
+    g_ptr_array_add (settings, &bad[i]);
     g_auto (VtreeMountOptions) options = VTREE_MOUNT_OPTIONS_INIT;
     g_autoptr (GError) error = NULL;
     g_assert_false (vtree_mount_options_settings (&options, settings, &error));
-    vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_INVALID, "vtree.conf");
+    vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_INVALID,
+                             "/somewhere/vtree.conf: [mount]: ");
   }
 }
 
