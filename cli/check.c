@@ -258,8 +258,7 @@ run_begin (Run *run, GError **error)
   if (!run->cli->json)
     return true;
   run->json = vtree_json_new (stdout);
-  vtree_json_begin_object (run->json, NULL);
-  vtree_json_add_int (run->json, "schema", 1);
+  vtree_json_begin_answer (run->json);
   vtree_json_begin_array (run->json, "files");
   return true;
 }

@@ -92,8 +92,7 @@ static void
 print_json (const VtreeTree *tree, const VtreeCheckoutReport *report)
 {
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_tree_add_json (tree, json);
   vtree_json_add_bool (json, "sealing", report->sealing);
   vtree_json_add_uint (json, "files", report->files);

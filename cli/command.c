@@ -198,6 +198,13 @@ vtree_cli_open_repo (const VtreeCli *cli, const VtreePaths *paths, GError **erro
   return vtree_repo_open (path, error);
 }
 
+VtreeRepo *
+vtree_cli_open_own_repo (const VtreeCli *cli, VtreePaths **paths, GError **error)
+{
+  *paths = vtree_paths_new (error);
+  return *paths != NULL ? vtree_cli_open_repo (cli, *paths, error) : NULL;
+}
+
 /* Whether an option --NAME stands among WORDS: for errors that come before they are
  * parsed. */
 static bool

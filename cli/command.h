@@ -85,6 +85,10 @@ char *vtree_cli_repo_path (const VtreeCli *cli, const VtreePaths *paths);
 VtreeRepo *vtree_cli_open_repo (const VtreeCli *cli, const VtreePaths *paths,
                                 GError **error);
 
+/* The same for a verb that has read no paths yet: *PATHS (owned) are. */
+VtreeRepo *vtree_cli_open_own_repo (const VtreeCli *cli, VtreePaths **paths,
+                                    GError **error);
+
 /* One line for the person on stderr, "vtree VERB: …"; nothing with --quiet. */
 void vtree_cli_note (const VtreeCli *cli, const char *format, ...) G_GNUC_PRINTF (2, 3);
 

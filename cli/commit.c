@@ -106,8 +106,7 @@ print_json (const char *ref, const VtreeCommitResult *result, bool is_signed)
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
   char digest[VTREE_DIGEST_TEXT_MAX];
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "ref", ref);
   vtree_json_add_uint (json, "version", result->version);
   vtree_json_add_string (json, "manifest",

@@ -24,8 +24,7 @@ print_json (char **lines)
 {
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_begin_object (json, "config");
   for (; *lines != NULL; lines++) {
     char *value = split (*lines);
@@ -105,7 +104,6 @@ vtree_verb_config (VtreeCli *cli, GError **error)
   if (signer != NULL && cli->n_args < 2)
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "--object-key is for changing a value");
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  repo = vtree_cli_open_own_repo (cli, &paths, error);
   return repo != NULL && config (cli, repo, signer, error);
 }

@@ -146,8 +146,7 @@ compare (VtreeCli *cli, Comparison *comparison, bool exit_code, GError **error)
 
   comparison->json = json;
   if (json != NULL) {
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_begin_array (json, "changes");
   }
   if (!vtree_diff (comparison->from, comparison->to, each_item, comparison, error))

@@ -98,8 +98,7 @@ work_on_all (const VtreeCli *cli, FileWork work, VtreeDigestAlg alg, GError **er
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
 
   if (json != NULL) {
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_begin_array (json, "files");
   }
   for (char **file = cli->args; *file != NULL; file++) {

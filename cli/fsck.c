@@ -133,8 +133,7 @@ check (const VtreeCli *cli, const VtreeRepo *repo, const VtreeFsckOptions *words
   options.progress = report_progress;
   options.context = &report;
   if (json != NULL) {
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_begin_array (json, "problems");
   }
   if (!vtree_fsck (repo, &options, &result, error))
@@ -213,8 +212,7 @@ vtree_verb_fsck (VtreeCli *cli, GError **error)
   if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
       || !apply_words (&words, &options, &signer, error))
     return false;
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  repo = vtree_cli_open_own_repo (cli, &paths, error);
   if (repo == NULL)
     return false;
   options.refs = cli->n_args > 0 ? (const char *const *) cli->args : NULL;

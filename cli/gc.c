@@ -71,8 +71,7 @@ collect (const VtreeCli *cli, const VtreeRepo *repo, const VtreeGcOptions *words
   options.held = report_held;
   options.context = &report;
   if (json != NULL) {
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_add_bool (json, "dry_run", options.dry_run);
     vtree_json_begin_array (json, "removed");
   }
@@ -124,8 +123,7 @@ vtree_verb_gc (VtreeCli *cli, GError **error)
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  repo = vtree_cli_open_own_repo (cli, &paths, error);
   if (repo == NULL || !choose_keep (repo, keep, &options.keep, error))
     return false;
   options.dry_run = dry_run != FALSE;

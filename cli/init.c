@@ -54,8 +54,7 @@ print_answer (const VtreeCli *cli, const char *path, const char *key_id)
     return;
   }
   json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "repository", path);
   vtree_json_add_string (json, "new_key", key_id[0] != '\0' ? key_id : NULL);
   vtree_json_end_object (json);

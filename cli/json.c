@@ -151,6 +151,13 @@ vtree_json_begin_object (VtreeJson *json, const char *key)
 }
 
 void
+vtree_json_begin_answer (VtreeJson *json)
+{
+  vtree_json_begin_object (json, NULL);
+  vtree_json_add_int (json, "schema", 1);
+}
+
+void
 vtree_json_end_object (VtreeJson *json)
 {
   end (json, '}');

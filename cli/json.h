@@ -8,7 +8,7 @@
  * 64-bit integers are written in full.
  *
  *   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
- *   vtree_json_begin_object (json, NULL);
+ *   vtree_json_begin_answer (json);            {"schema": 1
  *   vtree_json_add_string (json, "name", name);
  *   vtree_json_end_object (json);              ends the document with a newline
  *
@@ -37,6 +37,8 @@ void vtree_json_begin_object (VtreeJson *json, const char *key);
 void vtree_json_end_object (VtreeJson *json);
 void vtree_json_begin_array (VtreeJson *json, const char *key);
 void vtree_json_end_array (VtreeJson *json);
+/* The object that every verb's answer is, with its "schema": 1; to be ended. */
+void vtree_json_begin_answer (VtreeJson *json);
 
 /* TEXT NULL writes null. */
 void vtree_json_add_string (VtreeJson *json, const char *key, const char *text);

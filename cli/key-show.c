@@ -175,8 +175,7 @@ print_json (const Shown *shown)
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
   char id[VTREE_KEY_ID_TEXT_MAX];
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "id", vtree_key_id_format (&shown->id, id));
   vtree_json_add_string (json, "kind", shown->kind);
   vtree_key_add_certificate_json (shown->certificate, json);

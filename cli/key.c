@@ -29,8 +29,7 @@ print_key (const VtreeCli *cli, const VtreeKeyId *id, const char *path)
     return;
   }
   json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "id", text);
   vtree_json_add_string (json, "file", path);
   vtree_json_end_object (json);
@@ -232,8 +231,7 @@ vtree_verb_key_list (VtreeCli *cli, GError **error)
     return true;
   }
   json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_begin_array (json, "keys");
   print_keys (trust, keys, json);
   vtree_json_end_array (json);

@@ -160,8 +160,7 @@ vtree_verb_log (VtreeCli *cli, GError **error)
   if (!cli->json)
     return list_versions (&history, versions, NULL, error);
   json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "ref", history.spec.name);
   vtree_json_begin_array (json, "versions");
   if (!list_versions (&history, versions, json, error))
@@ -209,8 +208,7 @@ print_show_json (const VtreeRelease *release, const VtreeTrust *trust)
     = release->signatures != NULL ? vtree_signatures_count (release->signatures) : 0;
   char id[VTREE_KEY_ID_TEXT_MAX];
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_add_string (json, "ref", release->name);
   vtree_release_add_verdict_json (release, json);
   vtree_release_add_statement_json (release, json);

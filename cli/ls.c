@@ -182,8 +182,7 @@ vtree_verb_ls (VtreeCli *cli, GError **error)
   if (!cli->json)
     return print_tree (&listing, &tree, error);
   listing.json = json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_tree_add_json (&tree, json);
   vtree_json_begin_array (json, "entries");
   if (!print_tree (&listing, &tree, error))

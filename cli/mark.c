@@ -115,8 +115,7 @@ vtree_verb_mark_show (VtreeCli *cli, GError **error)
   if (!cli->json)
     return print_marks (paths, refs, cli->n_args > 0, NULL, error);
   json = vtree_json_new (stdout);
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_json_begin_array (json, "marks");
   if (!print_marks (paths, refs, cli->n_args > 0, json, error))
     return false;

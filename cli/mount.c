@@ -51,8 +51,7 @@ make_source (const VtreeCli *cli, GError **error)
     return g_strdup (text);
   if (!vtree_ref_spec_parse (text, false, &spec, error))
     return NULL;
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  repo = vtree_cli_open_own_repo (cli, &paths, error);
   if (repo == NULL)
     return NULL;
   return g_strconcat (vtree_repo_path (repo), ":", text, NULL);

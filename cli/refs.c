@@ -83,8 +83,7 @@ list_refs (const VtreeCli *cli, const VtreeRepo *repo, GError **error)
     return false;
   note_strays (cli, strays);
   if (json != NULL) {
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_begin_array (json, "refs");
   }
   for (char **name = names; *name != NULL; name++)
@@ -128,8 +127,7 @@ vtree_verb_refs (VtreeCli *cli, GError **error)
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
-  paths = vtree_paths_new (error);
-  repo = paths != NULL ? vtree_cli_open_repo (cli, paths, error) : NULL;
+  repo = vtree_cli_open_own_repo (cli, &paths, error);
   if (repo == NULL)
     return false;
   return victim != NULL ? delete_ref (cli, repo, victim, error)

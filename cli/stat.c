@@ -74,8 +74,7 @@ print_json (VtreeTree *tree, const VtreeInode *inode, const GArray *xattrs,
 {
   g_autoptr (VtreeJson) json = vtree_json_new (stdout);
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_tree_add_json (tree, json);
   vtree_json_add_string (json, "path", tree->spec.path != NULL ? tree->spec.path : "");
   vtree_json_add_uint (json, "inode", (uint64_t) inode->index + 1);

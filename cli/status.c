@@ -332,8 +332,7 @@ vtree_verb_status (VtreeCli *cli, GError **error)
     return false;
   if (cli->json) {
     json = vtree_json_new (stdout);
-    vtree_json_begin_object (json, NULL);
-    vtree_json_add_int (json, "schema", 1);
+    vtree_json_begin_answer (json);
     vtree_json_begin_array (json, "mounts");
   }
   if (mounts != NULL)

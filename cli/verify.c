@@ -12,8 +12,7 @@ print_json (const VtreeTree *tree)
   const VtreeViewTotals *totals = vtree_view_totals (tree->view);
   const VtreeResolved *resolved = tree->resolved;
 
-  vtree_json_begin_object (json, NULL);
-  vtree_json_add_int (json, "schema", 1);
+  vtree_json_begin_answer (json);
   vtree_tree_add_json (tree, json);
   vtree_release_add_signer_json (resolved, json);
   vtree_json_add_uint (json, "inodes", totals->inodes);

@@ -151,20 +151,28 @@ reply_xattr (fuse_req_t req, const char *data, size_t size, ssize_t length)
     vtree_reply_data (req, data, (size_t) length);
 }
 
+/* Room for the answer, *SIZE bytes of it at most; NULL where there is no other answer
+ * than the one that has been given. */
+static VtreeBuffer *
+begin_xattr (VtreeOps *ops, fuse_req_t req, size_t *size)
+{
+  VtreeBuffer *buffer = NULL;
+  bool any = vtree_fs_has_xattrs (ops->fs);
+  *size = MIN (*size, REPLY_MAX);
+  if (any)
+    buffer = vtree_buffers_get (ops->buffers, *size);
+  if (buffer == NULL)
+    vtree_reply_result (req, any ? -ENOMEM : -ENOSYS);
+  return buffer;
+}
+
 static void
 op_getxattr (fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
   VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_GETXATTR);
-  if (!vtree_fs_has_xattrs (ops->fs)) {
-    vtree_reply_result (req, -ENOSYS);
+  VtreeBuffer *buffer = begin_xattr (ops, req, &size);
+  if (buffer == NULL)
     return;
-  }
-  size = MIN (size, REPLY_MAX);
-  VtreeBuffer *buffer = vtree_buffers_get (ops->buffers, size);
-  if (buffer == NULL) {
-    vtree_reply_result (req, -ENOMEM);
-    return;
-  }
   ssize_t got = vtree_fs_getxattr (ops->fs, node, name, buffer->data, size);
   reply_xattr (req, buffer->data, size, got);
   vtree_buffers_put (ops->buffers, buffer);
@@ -174,16 +182,9 @@ static void
 op_listxattr (fuse_req_t req, fuse_ino_t node, size_t size)
 {
   VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_LISTXATTR);
-  if (!vtree_fs_has_xattrs (ops->fs)) {
-    vtree_reply_result (req, -ENOSYS);
+  VtreeBuffer *buffer = begin_xattr (ops, req, &size);
+  if (buffer == NULL)
     return;
-  }
-  size = MIN (size, REPLY_MAX);
-  VtreeBuffer *buffer = vtree_buffers_get (ops->buffers, size);
-  if (buffer == NULL) {
-    vtree_reply_result (req, -ENOMEM);
-    return;
-  }
   ssize_t got = vtree_fs_listxattr (ops->fs, node, buffer->data, size);
   reply_xattr (req, buffer->data, size, got);
   vtree_buffers_put (ops->buffers, buffer);

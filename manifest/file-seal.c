@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 #include "core/verity.h"
+#include "manifest/signed-text.h"
 
 #include <string.h>
 
@@ -150,22 +151,6 @@ set_line_error (GError **error, size_t number, const char *fault)
                           fault);
 }
 
-static bool
-check_first_line (const char *line, GError **error)
-{
-  if (strcmp (line, FIRST_LINE) == 0)
-    return true;
-  uint64_t version;
-  size_t skip = strlen (FIRST_WORD);
-  if (g_str_has_prefix (line, FIRST_WORD)
-      && vtree_text_parse_u64 (line + skip, strlen (line + skip), &version))
-    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                            "seal: format version %" G_GUINT64_FORMAT
-                            ", this vtree knows version 1",
-                            version);
-  return set_line_error (error, 1, "not \"" FIRST_LINE "\"");
-}
-
 /* Reads the lines behind the first one; "" stands behind the last newline. */
 static bool
 parse_fields (char **lines, VtreeFileSeal *seal, GError **error)
@@ -197,7 +182,8 @@ vtree_file_seal_parse (const void *data, size_t size, GError **error)
   g_autofree char *text = g_strndup (data, size);
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   g_autoptr (VtreeFileSeal) seal = g_new0 (VtreeFileSeal, 1);
-  if (!check_first_line (lines[0], error) || !parse_fields (lines + 1, seal, error))
+  if (!vtree_signed_text_check (lines[0], FIRST_WORD, "seal", error)
+      || !parse_fields (lines + 1, seal, error))
     return NULL;
   return g_steal_pointer (&seal);
 }
@@ -225,14 +211,7 @@ vtree_file_seal_serialize (const VtreeFileSeal *seal)
 GBytes *
 vtree_file_seal_signed_bytes (GBytes *statement)
 {
-  size_t size;
-  const void *data = g_bytes_get_data (statement, &size);
-  GByteArray *bytes = g_byte_array_new ();
-  g_byte_array_append (bytes, (const guint8 *) VTREE_FILE_SEAL_CONTEXT,
-                       sizeof VTREE_FILE_SEAL_CONTEXT); /* with its NUL */
-  if (size > 0)
-    g_byte_array_append (bytes, data, (guint) size);
-  return g_byte_array_free_to_bytes (bytes);
+  return vtree_signed_text_bytes (VTREE_FILE_SEAL_CONTEXT, statement);
 }
 
 /* --- the whole seal --------------------------------------------------------------- */

@@ -7,11 +7,12 @@
 
 #include "core/text.h"
 #include "manifest/ref.h"
+#include "manifest/signed-text.h"
 
 #include <string.h>
 
-#define FIRST_LINE "vtree-root 1"
 #define FIRST_WORD "vtree-root "
+#define FIRST_LINE FIRST_WORD "1"
 
 /* What is wrong with a line, or NULL. */
 typedef const char *(*ParseValue) (const char *value, VtreeStatement *statement);
@@ -163,22 +164,6 @@ set_line_error (GError **error, size_t number, const char *fault)
 }
 
 static bool
-check_first_line (const char *line, GError **error)
-{
-  if (strcmp (line, FIRST_LINE) == 0)
-    return true;
-  uint64_t version;
-  size_t skip = strlen (FIRST_WORD);
-  if (g_str_has_prefix (line, FIRST_WORD)
-      && vtree_text_parse_u64 (line + skip, strlen (line + skip), &version))
-    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
-                            "root statement: format version %" G_GUINT64_FORMAT
-                            ", this vtree knows version 1",
-                            version);
-  return set_line_error (error, 1, "not \"" FIRST_LINE "\"");
-}
-
-static bool
 check_complete (const Parse *parse, GError **error)
 {
   for (unsigned i = 0; i < G_N_ELEMENTS (fields); i++) {
@@ -193,7 +178,7 @@ static bool
 parse_lines (Parse *parse, const char *text, GError **error)
 {
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  if (!check_first_line (lines[0], error))
+  if (!vtree_signed_text_check (lines[0], FIRST_WORD, "root statement", error))
     return false;
   for (size_t i = 1; lines[i + 1] != NULL; i++) { /* "" is behind the last newline */
     const char *fault = parse_line (parse, lines[i]);
@@ -327,14 +312,7 @@ vtree_statement_serialize (const VtreeStatement *statement, GError **error)
 GBytes *
 vtree_statement_signed_bytes (GBytes *file)
 {
-  size_t size;
-  const void *data = g_bytes_get_data (file, &size);
-  GByteArray *bytes = g_byte_array_new ();
-  g_byte_array_append (bytes, (const guint8 *) VTREE_STATEMENT_CONTEXT,
-                       sizeof VTREE_STATEMENT_CONTEXT); /* with its NUL */
-  if (size > 0)
-    g_byte_array_append (bytes, data, (guint) size);
-  return g_byte_array_free_to_bytes (bytes);
+  return vtree_signed_text_bytes (VTREE_STATEMENT_CONTEXT, file);
 }
 
 const char *

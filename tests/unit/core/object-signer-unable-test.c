@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A libfsverity whose signing fails, by a function in the place of its own: what is said
- * of it.
+ * A libfsverity whose signing fails, by a function in the place of its own: what is
+ * said of it.
  */
 #include "core/object-signer.h"
 #include "tests/unit/core/certificate.h"
