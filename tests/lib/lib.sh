@@ -134,9 +134,11 @@ bind_over() {
 
 # install_helper: mount(8) finds this build's mount.fuse.vtree, for this script only.
 install_helper() {
-  mkdir "$VTREE_TMP/sbin" "$VTREE_TMP/sbin.host"
-  bind_over /usr/sbin "$VTREE_TMP/sbin.host"
-  ln -s "$VTREE_TMP"/sbin.host/* "$VTREE_TMP/sbin/"
+  local host=$VTREE_TMP/host/usr
+  mkdir -p "$VTREE_TMP/sbin" "$host/sbin"
+  ln -s /usr/bin "$host/bin" # some names in there are links to ../bin
+  bind_over /usr/sbin "$host/sbin"
+  ln -s "$host"/sbin/* "$VTREE_TMP/sbin/"
   ln -sf "$VTREE_TMP/bin/mount.fuse.vtree" "$VTREE_TMP/sbin/mount.fuse.vtree"
   ln -sf mount.fuse.vtree "$VTREE_TMP/sbin/mount.vtree"
   bind_over "$VTREE_TMP/sbin" /usr/sbin

@@ -2,15 +2,17 @@
 # shellcheck shell=bash
 #
 # What the tests of the daemon share: root's repository with the ref "app", mounted by
-# mount(8). Source it behind lib.sh. $repo is the repository, $m the mount point.
+# mount(8). Source it behind lib.sh. $repo is the repository (a script may set another),
+# $m the mount point.
 
 repo=/var/lib/vtree/repo
 m=$VTREE_TMP/m
 
 # commit_app DIR [OPTION...]: makes the repository if need be, commits DIR as "app".
 commit_app() {
-  [ -d "$repo/objects" ] || as_isolated_root vtree init >/dev/null 2>&1
-  as_isolated_root vtree commit app "$@" >"$VTREE_TMP/manifest" 2>"$VTREE_TMP/commit.log"
+  [ -d "$repo/objects" ] || as_isolated_root vtree --repo="$repo" init >/dev/null 2>&1
+  as_isolated_root vtree --repo="$repo" commit app "$@" >"$VTREE_TMP/manifest" \
+    2>"$VTREE_TMP/commit.log"
 }
 
 # use_simulated_kernel: from here on vtree and mount.fuse.vtree are those that take every
