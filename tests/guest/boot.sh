@@ -70,7 +70,7 @@ start() {
   fi
   # Two processors in one thread: a thread for each only keeps another test waiting.
   setpriv --pdeathsig KILL qemu-system-x86_64 -machine q35 -accel tcg,thread=single \
-    -cpu qemu64 -smp 2 -m "${memory:-1536}" -nodefaults -no-reboot -display none \
+    -cpu qemu64,+rdrand -smp 2 -m "${memory:-1536}" -nodefaults -no-reboot -display none \
     -kernel "$root/vmlinuz" -initrd "$root/initrd" -append "$append" \
     "${options[@]}" "${talk[@]}" <&"$in" &
   qemu=$!
