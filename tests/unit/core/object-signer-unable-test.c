@@ -16,25 +16,25 @@ libfsverity_sign_digest (const struct libfsverity_digest *digest,
                          const struct libfsverity_signature_params *params,
                          uint8_t **signature, size_t *size)
 {
-  (void) digest, (void) params, (void) signature, (void) size;
+  (void) digest, (void) params, (void) signature;
+  *size = 0;
   return -failure;
 }
 
 static const struct {
   const char *name;
-  int errnum;
   GQuark (*domain) (void);
-  int code;
   const char *says;
+  int errnum, code;
 } rows[] = {
-  { "no-signing", ENOSYS, vtree_error_quark, VTREE_ERROR_UNSUPPORTED,
-    "this libfsverity makes no signatures" },
-  { "not-supported", EOPNOTSUPP, vtree_error_quark, VTREE_ERROR_UNSUPPORTED,
-    "this libfsverity makes no signatures" },
-  { "no-algorithm", ENOPKG, vtree_error_quark, VTREE_ERROR_UNSUPPORTED, "no sha256" },
-  { "not-a-key", EBADMSG, vtree_error_quark, VTREE_ERROR_INVALID,
-    "with its certificate" },
-  { "memory", ENOMEM, vtree_errno_error_quark, ENOMEM, "sign with" },
+  { "no-signing", vtree_error_quark, "this libfsverity makes no signatures", ENOSYS,
+    VTREE_ERROR_UNSUPPORTED },
+  { "not-supported", vtree_error_quark, "this libfsverity makes no signatures",
+    EOPNOTSUPP, VTREE_ERROR_UNSUPPORTED },
+  { "no-algorithm", vtree_error_quark, "no sha256", ENOPKG, VTREE_ERROR_UNSUPPORTED },
+  { "not-a-key", vtree_error_quark, "with its certificate", EBADMSG,
+    VTREE_ERROR_INVALID },
+  { "memory", vtree_errno_error_quark, "sign with", ENOMEM, ENOMEM },
 };
 
 static void
