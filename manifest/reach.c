@@ -7,6 +7,8 @@
 #include "core/pages.h"
 #include "manifest/check.h"
 
+#include <string.h>
+
 static VtreeView *
 open_checked (const VtreeStore *store, const VtreeObjectSpec *spec, GError **error)
 {
@@ -22,6 +24,19 @@ open_checked (const VtreeStore *store, const VtreeObjectSpec *spec, GError **err
   return g_steal_pointer (&view);
 }
 
+void
+vtree_reach_prefix_error (GError **error, const VtreeDigest *digest)
+{
+  char text[VTREE_DIGEST_TEXT_MAX];
+  g_autofree char *object
+    = g_strdup_printf ("object %s: ", vtree_digest_format (digest, text));
+  if (error != NULL && g_str_has_prefix ((*error)->message, object)) {
+    g_autofree char *longer = (*error)->message;
+    (*error)->message = g_strdup (longer + strlen (object));
+  }
+  g_prefix_error (error, "manifest %s: ", text);
+}
+
 VtreeView *
 vtree_reach_open (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
                   GError **error)
@@ -29,9 +44,8 @@ vtree_reach_open (const VtreeStore *store, const VtreeDigest *digest, uint64_t s
   VtreeObjectSpec spec
     = { .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO };
   VtreeView *view = open_checked (store, &spec, error);
-  char text[VTREE_DIGEST_TEXT_MAX];
   if (view == NULL)
-    g_prefix_error (error, "manifest %s: ", vtree_digest_format (digest, text));
+    vtree_reach_prefix_error (error, digest);
   return view;
 }
 

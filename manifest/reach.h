@@ -13,6 +13,10 @@
 VtreeView *vtree_reach_open (const VtreeStore *store, const VtreeDigest *digest,
                              uint64_t size, GError **error);
 
+/* Says in ERROR (may be NULL, as with g_prefix_error()) that it was the manifest
+ * DIGEST, in the place of the object of that digest, if that is named already. */
+void vtree_reach_prefix_error (GError **error, const VtreeDigest *digest);
+
 /* Calls EACH for every object that VIEW names; a false from it stops. */
 bool vtree_reach_foreach (VtreeView *view, VtreeStoreEach each, void *context,
                           GError **error);

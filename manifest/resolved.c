@@ -4,6 +4,7 @@
  * resolve.c.
  */
 #include "core/pages.h"
+#include "manifest/reach.h"
 #include "manifest/resolve.h"
 
 /* How often another file may take the manifest's place while we open it. */
@@ -60,10 +61,7 @@ vtree_resolved_open (const VtreeResolved *resolved, const VtreeStore *store,
                            .policy = policy };
   g_autoptr (VtreeObject) object = open_manifest (store, &spec, error);
   VtreeView *view = object != NULL ? open_view (object, error) : NULL;
-  if (view == NULL) {
-    char text[VTREE_DIGEST_TEXT_MAX];
-    g_prefix_error (error,
-                    "manifest %s: ", vtree_digest_format (&resolved->manifest, text));
-  }
+  if (view == NULL)
+    vtree_reach_prefix_error (error, &resolved->manifest);
   return view;
 }

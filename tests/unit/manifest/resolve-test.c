@@ -316,17 +316,56 @@ test_open_holds_the_manifest (ReleaseFixture *f, gconstpointer unused)
   g_assert_false (is_held (path));
 }
 
+/* Waits until so many of our descriptors are open on the file of ST. */
 static void
-test_open_beside_gc (ReleaseFixture *f, gconstpointer unused)
+wait_for_descriptors (const struct stat *st, unsigned wanted)
+{
+  for (unsigned count = 0; count < wanted; g_usleep (1000)) {
+    g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+    const char *name;
+    count = 0;
+    while ((name = g_dir_read_name (dir)) != NULL) {
+      struct stat other;
+      count += fstat ((int) g_ascii_strtoll (name, NULL, 10), &other) == 0
+               && other.st_ino == st->st_ino && other.st_dev == st->st_dev;
+    }
+  }
+}
+
+static gpointer
+open_in_thread (gpointer data)
+{
+  ReleaseFixture *f = data;
+  g_autoptr (GError) error = NULL;
+  VtreeView *view = open_view (f, f->size[0], &error);
+  g_assert_no_error (error);
+  return view;
+}
+
+/* Another file takes the manifest's place while it is being opened, under the lock of
+ * whoever replaces it: what is held in the end is the new one. */
+static void
+test_open_while_it_is_replaced (ReleaseFixture *f, gconstpointer unused)
 {
   (void) unused;
   release_put (f, &(Release){ .version = 1 });
   g_autofree char *path = object_path (f);
+  g_autofree char *other = g_strconcat (path, ".new", NULL);
+  g_autofree char *bytes = NULL;
+  gsize size;
+  struct stat st;
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  g_assert_true (g_file_set_contents (other, bytes, (gssize) size, NULL));
   g_auto (VtreeFd) fd = open (path, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (fstat (fd, &st), ==, 0);
   g_assert_cmpint (flock (fd, LOCK_EX), ==, 0);
-  g_autoptr (GError) error = NULL;
-  g_assert_null (open_view (f, f->size[0], &error));
-  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_BUSY, "manifest sha256:");
+  GThread *thread = g_thread_new ("open", open_in_thread, f);
+  wait_for_descriptors (&st, 2);
+  g_assert_cmpint (rename (other, path), ==, 0);
+  vtree_fd_replace_take (&fd, -1);
+  VtreeView *view = g_thread_join (thread);
+  g_assert_true (is_held (path));
+  vtree_view_unref (view);
 }
 
 static void
@@ -338,6 +377,7 @@ test_open_checks_the_object (ReleaseFixture *f, gconstpointer unused)
   g_autoptr (GError) error = NULL;
   g_assert_null (open_view (f, f->size[0] + 1, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "manifest sha256:");
+  g_assert_null (strstr (error->message, "object ")); /* the same digest again */
   g_clear_error (&error);
   g_assert_cmpint (chmod (path, 0644), ==, 0);
   g_auto (VtreeFd) fd = open (path, O_WRONLY | O_CLOEXEC);
@@ -384,7 +424,7 @@ main (int argc, char **argv)
   ADD ("digest-spec", test_digest_spec);
   ADD ("statement-outside", test_statement_outside);
   ADD ("open-holds-the-manifest", test_open_holds_the_manifest);
-  ADD ("open-beside-gc", test_open_beside_gc);
+  ADD ("open-while-it-is-replaced", test_open_while_it_is_replaced);
   ADD ("open-checks-the-object", test_open_checks_the_object);
   return vtree_test_run ();
 }
