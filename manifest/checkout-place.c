@@ -17,7 +17,6 @@
 typedef struct {
   VtreeCheckoutPlan *plan;
   VtreeCheckoutRound round;
-  GHashTable *names; /* of the directory where the walk is; see list_names */
   uint64_t placed;
 } Round;
 
@@ -62,7 +61,7 @@ move_aside (Round *round, const VtreeCheckoutName *name, GError **error)
 {
   VtreePlace place = name->place;
   char text[VTREE_CHECKOUT_STAGED_MAX];
-  if (vtree_checkout_has_name (round->names, place.name)
+  if (name->exact
       || faccessat (place.dirfd, place.name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
     return true;
   return move (place, vtree_checkout_staged (round->plan, 'a', name->entry, text),
@@ -85,15 +84,6 @@ place_name (Round *round, const VtreeCheckoutName *name, GError **error)
 }
 
 static bool
-place_enter (VtreeCheckoutWalk *walk, GError **error)
-{
-  Round *round = walk->context;
-  g_clear_pointer (&round->names, g_hash_table_unref);
-  return vtree_checkout_list_names (walk->state, vtree_trail_fd (walk->trail),
-                                    &round->names, error);
-}
-
-static bool
 place_file (VtreeCheckoutWalk *walk, const VtreeCheckoutName *name, GError **error)
 {
   return place_name (walk->context, name, error);
@@ -110,16 +100,16 @@ place_directory (VtreeCheckoutWalk *walk, const VtreeCheckoutName *name, bool *i
 }
 
 static const VtreeCheckoutSteps place_steps
-  = { .enter = place_enter, .file = place_file, .directory = place_directory };
+  = { .file = place_file, .directory = place_directory };
 
 static bool
 place_round (VtreeCheckoutPlan *plan, VtreeCheckoutRound which, GError **error)
 {
   Round round = { .plan = plan, .round = which };
-  VtreeCheckoutWalk walk
-    = { .state = plan->state, .steps = &place_steps, .context = &round };
+  VtreeCheckoutWalk walk = {
+    .state = plan->state, .steps = &place_steps, .context = &round, .compare = true
+  };
   bool ok = vtree_checkout_walk (&walk, plan->fd, plan->top, "", error);
-  g_clear_pointer (&round.names, g_hash_table_unref);
   return ok && (round.placed == 0 || vtree_checkout_sync (plan->fd, error));
 }
 

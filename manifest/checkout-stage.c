@@ -16,8 +16,7 @@
 typedef struct {
   VtreeCheckoutPlan *plan;
   VtreeJobs *jobs;
-  GHashTable *names; /* of the directory where the walk is; see list_names */
-  bool refers;       /* the new directory that is being made has a file that does */
+  bool refers; /* the new directory that is being made has a file that does */
   uint64_t entries;
 } Stage;
 
@@ -259,20 +258,9 @@ static const VtreeCheckoutSteps build_steps
   = { .file = build_file, .directory = build_directory };
 
 static bool
-update_enter (VtreeCheckoutWalk *walk, GError **error)
-{
-  Stage *stage = walk->context;
-  g_clear_pointer (&stage->names, g_hash_table_unref);
-  return vtree_checkout_list_names (walk->state, vtree_trail_fd (walk->trail),
-                                    &stage->names, error);
-}
-
-static bool
 update_file (VtreeCheckoutWalk *walk, const VtreeCheckoutName *name, GError **error)
 {
-  Stage *stage = walk->context;
-  Work work = { .kind = UPDATE,
-                .exact = vtree_checkout_has_name (stage->names, name->place.name) };
+  Work work = { .kind = UPDATE, .exact = name->exact };
   return stage_file (walk, name, &work, error);
 }
 
@@ -311,19 +299,18 @@ static bool
 update_directory (VtreeCheckoutWalk *walk, const VtreeCheckoutName *name, bool *into,
                   GError **error)
 {
-  Stage *stage = walk->context;
   VtreePlace place = name->place;
   struct stat st = { .st_mode = 0 };
   bool there = fstatat (place.dirfd, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
   if (!there && errno != ENOENT)
     return vtree_error_set_errno (error, errno, "look at it");
-  *into = S_ISDIR (st.st_mode) && vtree_checkout_has_name (stage->names, place.name);
+  *into = S_ISDIR (st.st_mode) && name->exact;
   return *into ? permit (walk->state, place, &st, error)
                : stage_directory (walk, name, there, error);
 }
 
 static const VtreeCheckoutSteps update_steps
-  = { .enter = update_enter, .file = update_file, .directory = update_directory };
+  = { .file = update_file, .directory = update_directory };
 
 bool
 vtree_checkout_stage (VtreeCheckoutPlan *plan, GError **error)
@@ -331,11 +318,11 @@ vtree_checkout_stage (VtreeCheckoutPlan *plan, GError **error)
   Stage stage = { .plan = plan };
   VtreeCheckoutWalk walk = { .state = plan->state,
                              .steps = plan->state->fresh ? &build_steps : &update_steps,
-                             .context = &stage };
+                             .context = &stage,
+                             .compare = !plan->state->fresh };
   g_autoptr (GError) failure = NULL;
   stage.jobs = vtree_jobs_new (plan->state->options->threads, do_work, g_free, &stage);
   bool walked = vtree_checkout_walk (&walk, plan->fd, plan->top, "", &failure);
   bool ok = vtree_checkout_end_walk (plan, &stage.jobs, walked, &failure, error);
-  g_clear_pointer (&stage.names, g_hash_table_unref);
   return ok;
 }

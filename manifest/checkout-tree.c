@@ -62,27 +62,6 @@ vtree_checkout_end_walk (VtreeCheckoutPlan *plan, VtreeJobs **jobs, bool walked,
 }
 
 bool
-vtree_checkout_list_names (const VtreeCheckoutState *state, int fd, GHashTable **names,
-                           GError **error)
-{
-  if (state->ability.names)
-    return true;
-  g_autoptr (VtreeListing) listing = vtree_listing_read (fd, error);
-  if (listing == NULL)
-    return false;
-  *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  for (size_t i = 0; i < vtree_listing_count (listing); i++)
-    g_hash_table_add (*names, g_strdup (vtree_listing_peek (listing, i)->name));
-  return true;
-}
-
-bool
-vtree_checkout_has_name (GHashTable *names, const char *name)
-{
-  return names == NULL || g_hash_table_contains (names, name);
-}
-
-bool
 vtree_checkout_is_lost_and_found (int fd, const char *name)
 {
   struct statx stx;

@@ -63,14 +63,6 @@ bool vtree_checkout_walk_staged (VtreeCheckoutPlan *plan, VtreeCheckoutWalk *wal
 bool vtree_checkout_end_walk (VtreeCheckoutPlan *plan, VtreeJobs **jobs, bool walked,
                               GError **failure, GError **error);
 
-/* In *NAMES (NULL before) those that the directory FD has, for exact comparison on a
- * filesystem where different names are the same file; NULL on any other. */
-bool vtree_checkout_list_names (const VtreeCheckoutState *state, int fd,
-                                GHashTable **names, GError **error);
-
-/* Whether it has NAME, as far as that is known: NAMES may be NULL. */
-bool vtree_checkout_has_name (GHashTable *names, const char *name);
-
 /* TOP may be a single file. Errors name the path: VTREE_ERROR_UNSUPPORTED. */
 bool vtree_checkout_admit (VtreeCheckoutState *state, const VtreeInode *top,
                            GError **error);

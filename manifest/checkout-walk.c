@@ -5,12 +5,21 @@
  */
 #include "manifest/checkout-walk.h"
 
+#include "manifest/listing.h"
+
 /* A directory that the walk is in. */
 typedef struct {
   VtreeInode inode;
   VtreeDirectory directory;
-  uint32_t next; /* entry */
+  uint32_t next;     /* entry */
+  GHashTable *names; /* of the real directory; NULL: they need not be compared */
 } Frame;
+
+static void
+clear_frame (gpointer data)
+{
+  g_clear_pointer (&((Frame *) data)->names, g_hash_table_unref);
+}
 
 static Frame *
 last_frame (const VtreeCheckoutWalk *walk)
@@ -28,6 +37,27 @@ size_t
 vtree_checkout_walk_depth (const VtreeCheckoutWalk *walk)
 {
   return walk->frames->len - 1;
+}
+
+bool
+vtree_checkout_list_names (const VtreeCheckoutState *state, int fd, GHashTable **names,
+                           GError **error)
+{
+  if (state->ability.names)
+    return true;
+  g_autoptr (VtreeListing) listing = vtree_listing_read (fd, error);
+  if (listing == NULL)
+    return false;
+  *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (size_t i = 0; i < vtree_listing_count (listing); i++)
+    g_hash_table_add (*names, g_strdup (vtree_listing_peek (listing, i)->name));
+  return true;
+}
+
+bool
+vtree_checkout_has_name (GHashTable *names, const char *name)
+{
+  return names == NULL || g_hash_table_contains (names, name);
 }
 
 /* NAME's path, or that of the directory where the walk is. */
@@ -78,14 +108,23 @@ read_name (VtreeCheckoutWalk *walk, VtreeCheckoutName *name, GError **error)
   return NULL;
 }
 
+/* Fills NAME in for where the walk is; TEXT and PATH are borrowed. */
+static void
+set_place (const VtreeCheckoutWalk *walk, const char *text, const char *path,
+           VtreeCheckoutName *name)
+{
+  name->place = (VtreePlace){ .dirfd = vtree_trail_fd (walk->trail), .name = text };
+  name->path = path;
+  name->exact = vtree_checkout_has_name (last_frame (walk)->names, text);
+}
+
 static bool
 do_file (VtreeCheckoutWalk *walk, const char *text, VtreeCheckoutName *name,
          GError **error)
 {
   g_autofree char *path = full_path (walk, text);
   g_autoptr (GError) failure = NULL;
-  name->place = (VtreePlace){ .dirfd = vtree_trail_fd (walk->trail), .name = text };
-  name->path = path;
+  set_place (walk, text, path, name);
   return walk->steps->file (walk, name, &failure)
          || fail (path, g_steal_pointer (&failure), error);
 }
@@ -113,6 +152,10 @@ enter (VtreeCheckoutWalk *walk, const VtreeInode *inode, GError **error)
   Frame frame = { .inode = *inode };
   if (!vtree_view_directory (walk->state->view, inode, &frame.directory, error))
     return false;
+  if (walk->compare
+      && !vtree_checkout_list_names (walk->state, vtree_trail_fd (walk->trail),
+                                     &frame.names, error))
+    return false;
   g_array_append_val (walk->frames, frame);
   g_autoptr (GError) failure = NULL;
   if (walk->steps->enter != NULL && !walk->steps->enter (walk, &failure)) {
@@ -131,8 +174,7 @@ do_directory (VtreeCheckoutWalk *walk, const char *text, VtreeCheckoutName *name
     return true;
   g_autofree char *path = full_path (walk, text);
   g_autoptr (GError) failure = NULL;
-  name->place = (VtreePlace){ .dirfd = vtree_trail_fd (walk->trail), .name = text };
-  name->path = path;
+  set_place (walk, text, path, name);
   return walk->steps->directory (walk, name, into, &failure)
          || fail (path, g_steal_pointer (&failure), error);
 }
@@ -203,6 +245,7 @@ vtree_checkout_walk (VtreeCheckoutWalk *walk, int fd, const VtreeInode *top,
   walk->trail = trail;
   walk->prefix = path;
   walk->frames = g_array_new (FALSE, FALSE, sizeof (Frame));
+  g_array_set_clear_func (walk->frames, clear_frame);
   bool ok = go_through (walk, top, error);
   g_array_unref (walk->frames);
   walk->frames = NULL;

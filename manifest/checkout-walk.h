@@ -14,6 +14,7 @@ typedef struct {
   VtreePlace place;
   const char *path; /* from the top of the checkout, raw bytes */
   uint32_t entry;   /* its number in the manifest: each name has another */
+  bool exact;       /* see VtreeCheckoutWalk */
   VtreeInode inode;
 } VtreeCheckoutName;
 
@@ -38,6 +39,10 @@ struct VtreeCheckoutWalk {
   VtreeCheckoutState *state;
   const VtreeCheckoutSteps *steps;
   void *context;
+  /* Names are compared with those that the real directory had when the walk came there:
+   * where different names are the same file, what is at a place is not EXACT if it has
+   * another name. */
+  bool compare;
 
   /* The walk's own. */
   VtreeTrail *trail;
@@ -53,3 +58,11 @@ bool vtree_checkout_walk (VtreeCheckoutWalk *walk, int fd, const VtreeInode *top
 /* The manifest's directory where the walk is, and how deep that is below its top. */
 const VtreeDirectory *vtree_checkout_walk_directory (const VtreeCheckoutWalk *walk);
 size_t vtree_checkout_walk_depth (const VtreeCheckoutWalk *walk);
+
+/* In *NAMES (NULL before) those that the directory FD has, for exact comparison on a
+ * filesystem where different names are the same file; NULL on any other. */
+bool vtree_checkout_list_names (const VtreeCheckoutState *state, int fd,
+                                GHashTable **names, GError **error);
+
+/* Whether it has NAME, as far as that is known: NAMES may be NULL. */
+bool vtree_checkout_has_name (GHashTable *names, const char *name);

@@ -55,6 +55,7 @@ start() {
   # What hardens a kernel by writing or checking more takes a tenth of the time here.
   append+=" init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off"
   append+=" vtree.run=$name vtree.phase=$1 vtree.ci=${CI:+1}${VTREE_REQUIRE_ALL:+1}"
+  append+=" vtree.campaign=${VTREE_CAMPAIGN:-tenth}"
   append+=" $(directive append) ${2:-}"
   memory=$(directive memory)
   if [ "$name" = --shell ]; then
