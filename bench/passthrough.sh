@@ -24,10 +24,10 @@ mount_app io=passthrough
 mount -t fuse.vtree "$repo:app" "$daemon" -o "log=$VTREE_TMP/log.daemon"
 
 cat "$m/file" >/dev/null
-[ "$(counter requests_read)" = 0 ] && [ "$(counter passthrough)" = True ] || {
+if [ "$(counter requests_read)" != 0 ]; then
   cat "$VTREE_TMP/log"
   skip "no passthrough here (see the log above)"
-}
+fi
 echo "$mib MiB, $rounds rounds: medians, and their ratios to native"
 "$VTREE_BINDIR/bench-read" "$rounds" "native=$object" \
   "simulated-kernel, io=passthrough=$m/file" "simulated-kernel, daemon=$daemon/file"

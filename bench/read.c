@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How fast are the same bytes read from several places? Times whole reads of files, one
- * after another in each round, in another order each round, and prints medians and their
- * ratios to the first file's. No test: it prints. Owns no more than that; who mounts what
- * is bench/passthrough.sh's.
+ * after another in each round, in another order each round, and prints medians and
+ * their ratios to the first file's. No test: it prints. Owns no more than that; who
+ * mounts what is bench/passthrough.sh's.
  *
  *   bench-read ROUNDS LABEL=FILE...
  *
