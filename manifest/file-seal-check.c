@@ -6,7 +6,9 @@
 
 #include "core/error.h"
 #include "core/handoff.h"
+#include "core/object-fault.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -82,13 +84,24 @@ check_name (const Check *check, GError **error)
                           is, should);
 }
 
-/* The log or a mark can't be read: that says nothing of the file. Always false. */
+/* The log or a mark can't be read or written: that says nothing of the file. Always
+ * false. */
 static bool
 blame_state (GError **error)
 {
-  if (error != NULL && (*error)->domain == VTREE_ERROR)
-    (*error)->code = VTREE_ERROR_FAILED;
+  (*error)->domain = VTREE_ERROR;
+  (*error)->code = VTREE_ERROR_FAILED;
   return false;
+}
+
+/* The mark was lower a moment ago: what it refuses now it was raised by meanwhile. */
+static bool
+raise_mark (const Check *check, const VtreeMark *mark, const char *ref, GError **error)
+{
+  if (vtree_mark_raise (check->checker->paths, ref, mark, error))
+    return true;
+  return !g_error_matches (*error, VTREE_ERROR, VTREE_ERROR_ROLLBACK)
+         && blame_state (error);
 }
 
 static bool
@@ -154,8 +167,7 @@ check_seal (Check *check, GBytes *whole, GError **error)
     return false;
   g_autofree char *ref = vtree_file_seal_mark_ref (check->name);
   return check_mark (check, &mark, ref, error) && check_attributes (check, error)
-         && check_contents (check, error)
-         && vtree_mark_raise (check->checker->paths, ref, &mark, error);
+         && check_contents (check, error) && raise_mark (check, &mark, ref, error);
 }
 
 /* --- the verdict ------------------------------------------------------------------ */
@@ -169,9 +181,20 @@ set_verdict (VtreeFileSealAnswer *answer, VtreeFileSealVerdict verdict, char *re
   return true;
 }
 
+/* What the disk, or a spoilt fs-verity descriptor, makes of a file is no lack of a
+ * right. */
+static bool
+is_damage (const GError *error)
+{
+  return error->domain == VTREE_ERRNO_ERROR && vtree_object_fault (error)
+         && error->code != EACCES && error->code != EPERM;
+}
+
 static VtreeFileSealVerdict
 judge_error (const GError *error)
 {
+  if (is_damage (error))
+    return VTREE_FILE_SEAL_ALTERED;
   switch (vtree_exit_code (error)) {
   case VTREE_EXIT_CORRUPT:
     return VTREE_FILE_SEAL_ALTERED;

@@ -4,12 +4,7 @@
 # his own, on ext4 and on btrfs; then what the kernel refuses, and a filesystem without
 # xattrs.
 # shellcheck disable=SC2016 # what stands in single quotes is for the shell of the user
-. "$(dirname "$0")/../../lib/lib.sh"
-
-[ "$(id -u)" = 0 ] || skip "needs root"
-for tool in fsverity openssl getfattr setfacl chattr; do
-  command -v $tool >/dev/null || skip "no $tool"
-done
+. "$(dirname "$0")/../../lib/guest.sh"
 
 # as_user COMMAND...: as $user (uid 1000), who has the home directory $home.
 as_user() {
@@ -153,6 +148,23 @@ attacks() {
   verdict unsealed det
   expect_exit 0 v unseal det
   check 'unsealed all the same' shell 'echo two >>det'
+}
+
+# --- the disk -------------------------------------------------------------------------
+damage() {
+  shell 'seq 1 5000 >damaged; seq 1 5000 >headless'
+  expect_exit 0 v seal damaged headless
+  corrupt "$home/damaged" 5000
+  expect_exit 1 shell 'cat damaged >/dev/null'
+  verdict sealed damaged # the kernel gives no other bytes
+  expect_exit 1 v unseal damaged
+  expect_stderr_line 'Input/output error'
+  check 'what is bad is not copied' has_verity damaged
+  check 'no half copy stays' shell 'test -z "$(find . -name ".tmp-*")"'
+  corrupt "$home/headless" descriptor
+  verdict altered headless
+  shell 'rm damaged headless'
+  expect_exit 0 v unseal damaged headless
 }
 
 # --- what unseal leaves ---------------------------------------------------------------
@@ -303,21 +315,25 @@ cp /etc/passwd "$VTREE_TMP/passwd.host"
 cp /etc/passwd "$VTREE_TMP/passwd"
 chmod 0644 "$VTREE_TMP/passwd"
 bind_over "$VTREE_TMP/passwd" /etc/passwd
-mkdir "$VTREE_TMP/ext4" "$VTREE_TMP/btrfs"
-mount "$GUEST_BTRFS_DEV" "$VTREE_TMP/btrfs"
+use_btrfs
 for fs in ext4 btrfs; do
-  mkdir -m 0755 "$VTREE_TMP/$fs/home"
-  mkdir -m 0700 "$VTREE_TMP/$fs/home/u"
-  chown 1000:1000 "$VTREE_TMP/$fs/home/u"
-  use_home "$VTREE_TMP/$fs/home/u"
+  dir=$VTREE_TMP/home
+  [ $fs = ext4 ] || dir=$GUEST_BTRFS/home
+  mkdir -m 0755 "$dir"
+  mkdir -m 0700 "$dir/u"
+  chown 1000:1000 "$dir/u"
+  use_home "$dir/u"
   echo "== $fs: $(stat -f -c %T "$home")"
   v key generate --quiet >/dev/null
   walk_through
-  copies
-  kills
-  if [ $fs = ext4 ]; then # emulated, all of it takes its time
+  if [ $fs = ext4 ] || [ "$VTREE_CAMPAIGN" = full ]; then
+    copies
+    kills
+  fi
+  if [ $fs = ext4 ]; then
     attacks
     refusals
+    damage
   fi
   moves
 done
