@@ -2,12 +2,17 @@
 /*
  * Reads files page by page and says what each page was:
  *
- *   page-probe read|direct|mmap DIR SIGNED NAME...
+ *   page-probe MODE,... DIR SIGNED NAME...
  *
- * prints a line "NAME good N failed M" for each: N pages of DIR/NAME like those of
- * SIGNED/NAME, M where it could not be opened or read (EIO) or touched (SIGBUS). Exit
- * status 1 for another byte, another error, or another end. Owns no more than that; the
- * scripts say what has to come out.
+ * for each mode (read, direct, mmap) drops the kernel's caches and prints lines
+ * "MODE NAME good N failed M": N pages of DIR/NAME like those of SIGNED/NAME, M where
+ * it could not be opened or read (EIO) or touched (SIGBUS). Exit status 1 for another
+ * byte, another error, or another end. Owns no more than that; the scripts say what has
+ * to come out.
+ *
+ *   page-probe make DIR NAME:SIZE...
+ *
+ * makes files of random bytes.
  *
  *   page-probe self SIGNED
  *
@@ -25,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,8 +158,39 @@ probe_file (const char *mode, const char *dir, const char *signed_dir, const cha
   snprintf (file, sizeof file, "%s/%s", dir, name);
   probe_pages (&probe, mode, file);
   close (probe.signed_fd);
-  printf ("%s good %llu failed %llu\n", name, (unsigned long long) probe.good,
+  printf ("%s %s good %llu failed %llu\n", mode, name, (unsigned long long) probe.good,
           (unsigned long long) probe.failed);
+}
+
+static void
+drop_caches (void)
+{
+  int fd = open ("/proc/sys/vm/drop_caches", O_WRONLY);
+  sync ();
+  if (fd < 0 || write (fd, "3", 1) != 1)
+    die ("caches", "drop", 0);
+  close (fd);
+}
+
+static void
+make_file (const char *dir, char *name)
+{
+  char file[4096];
+  static uint8_t bytes[4096];
+  char *colon = strchr (name, ':');
+  uint64_t size = strtoull (colon + 1, NULL, 10);
+  *colon = '\0';
+  snprintf (file, sizeof file, "%s/%s", dir, name);
+  int fd = open (file, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (fd < 0)
+    die (file, "make", 0);
+  for (uint64_t at = 0; at < size; at += sizeof bytes) {
+    size_t now = size - at < sizeof bytes ? (size_t) (size - at) : sizeof bytes;
+    if (getrandom (bytes, now, 0) != (ssize_t) now
+        || write (fd, bytes, now) != (ssize_t) now)
+      die (file, "write", at);
+  }
+  close (fd);
 }
 
 /* --- the program itself ----------------------------------------------------------- */
@@ -198,6 +235,18 @@ probe_self (const char *signed_file)
   printf ("good %llu\n", (unsigned long long) probe.good);
 }
 
+static void
+probe_files (char *modes, int argc, char **argv)
+{
+  char *rest = NULL;
+  for (char *mode = strtok_r (modes, ",", &rest); mode != NULL;
+       mode = strtok_r (NULL, ",", &rest)) {
+    drop_caches ();
+    for (int i = 4; i < argc; i++)
+      probe_file (mode, argv[2], argv[3], argv[i]);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -205,12 +254,17 @@ main (int argc, char **argv)
     probe_self (argv[2]);
     return 0;
   }
-  if (argc < 5) {
-    fprintf (stderr, "usage: page-probe read|direct|mmap DIR SIGNED NAME...\n"
+  if (argc < 4 || (argc < 5 && strcmp (argv[1], "make") != 0)) {
+    fprintf (stderr, "usage: page-probe read,direct,mmap DIR SIGNED NAME...\n"
+                     "       page-probe make DIR NAME:SIZE...\n"
                      "       page-probe self SIGNED\n");
     return 2;
   }
-  for (int i = 4; i < argc; i++)
-    probe_file (argv[1], argv[2], argv[3], argv[i]);
+  if (strcmp (argv[1], "make") != 0) {
+    probe_files (argv[1], argc, argv);
+    return 0;
+  }
+  for (int i = 3; i < argc; i++)
+    make_file (argv[2], argv[i]);
   return 0;
 }

@@ -1,53 +1,41 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Commits that are killed (-9), or whose machine loses its power, while the kernel builds
-# Merkle trees. What is in the store afterwards is sealed, right and whole, the old version
-# mounts, the file system is clean, and the next commit takes away what was left.
+# Commits and `fsck --seal` that are killed (-9), or whose machine loses its power, in the
+# midst of staging, while the kernel builds a Merkle tree, and of placing. What is in the
+# store afterwards is sealed, right and whole, the old version mounts, the file system is
+# clean, and the next commit takes away what was left.
 . "$(dirname "$0")/../../lib/guest.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 
 m=$VTREE_TMP/m
 ref=app
-parts='4 7'
-[ "$VTREE_CAMPAIGN" != full ] || parts='2 3 4 5 6 7 8'
+page_probe=$VTREE_BUILD_DIR/tests/programs/page-probe
 mkdir -p "$m"
 
 vtree_here() {
   as_isolated_root vtree --repo="$repo" "$@"
 }
 
-# unsealed: the objects whose measurement is not their name.
-unsealed() {
+# --- what must hold -------------------------------------------------------------------
+
+# mismeasured: the objects that have verity with another digest than their name, and after
+# `all`, those that have none.
+mismeasured() {
   local objects
   mapfile -t objects < <(find "$repo/objects" -type f)
-  fsverity measure "${objects[@]}" 2>&1 | awk '{
+  fsverity measure "${objects[@]}" 2>&1 | awk -v all="${1:-}" '{
     name = $2
     sub(".*/objects/", "", name)
     sub("/", "", name)
-    if ($1 != "sha256:" name) print
+    if ($1 ~ /^sha/ ? $1 != "sha256:" name : all) print
   }'
 }
 
-# check_interrupted NAME: nothing is half sealed.
-check_interrupted() {
-  check_equal "$1: all objects are sealed, and are what they are named" "$(unsealed)" ''
+# check_whole NAME: nothing is half sealed.
+check_whole() {
+  check_equal "$1: all objects are sealed, and are what they are named" \
+    "$(mismeasured all)" ''
   check_equal "$1: and read-only" "$(find "$repo/objects" -type f ! -perm 0444)" ''
-}
-
-# is_whole: fsck finds nothing wrong; a version that was cut off before it was signed is
-# nobody's, and said to be unsigned.
-is_whole() {
-  local status=0
-  vtree_here fsck || status=$?
-  [ "$status" = 0 ] || [ "$status" = 3 ]
-}
-
-# check_recovered NAME SOURCE
-check_recovered() {
-  check "$1: the next commit" vtree_here commit "$ref" "$2" --verity=require
-  check_equal "$1: it leaves nothing in tmp" "$(ls "$repo/tmp")" ''
-  check "$1: the store is whole" is_whole
-  check_version "$1: the new version" "$ref" "$2"
 }
 
 # check_version NAME REF SOURCE
@@ -55,13 +43,44 @@ check_version() {
   check "$1 is mounted" mount.fuse.vtree "$repo:$2" "$m" -o verity=require
   check "$1 is right" diff -r "$3" "$m"
   umount "$m"
-  wait_until 60 nobody_serves
 }
 
-# enabling: the kernel has begun a Merkle tree behind the end of a file in tmp.
+# check_recovered NAME SOURCE
+check_recovered() {
+  check "$1: the next commit" vtree_here commit "$ref" "$2" --verity=require
+  check_equal "$1: it leaves nothing in tmp" "$(ls "$repo/tmp")" ''
+  check "$1: the store is whole" vtree_here fsck
+  check_version "$1: the new version" "$ref" "$2"
+}
+
+# check_sealing NAME: `fsck --seal` was interrupted.
+check_sealing() {
+  check_equal "$1: no seal is a wrong one" "$(mismeasured)" ''
+  check "$1: something was not sealed yet" [ -n "$(mismeasured all)" ]
+  check "$1: it is sealed the next time" vtree_here fsck --seal
+  check_whole "$1"
+  check_equal "$1: nothing is left in tmp" "$(ls "$repo/tmp")" ''
+}
+
+# --- moments --------------------------------------------------------------------------
+
+# staging: a large file has begun in tmp.
+staging() {
+  [ -n "$(find "$repo/tmp" -type f -size +0)" ]
+}
+
+# staged: it is there as a whole, so that it is synced, or sealed.
+staged() {
+  [ -n "$(find "$repo/tmp" -type f -size "${large}c")" ]
+}
+
+# enabling [DIR]: the kernel has begun a Merkle tree behind the end of a file there.
 enabling() {
-  find "$repo/tmp" -type f -size +4M -printf '%s %b\n' 2>/dev/null \
-    | awk '$2 * 512 > $1 + 4096 { found = 1 } END { exit !found }'
+  local size blocks
+  while read -r size blocks; do
+    [ $((blocks * 512)) -le $((size + 4096)) ] || return 0
+  done < <(find "$repo/${1:-tmp}" -type f -size "${large}c" -printf '%s %b\n' 2>/dev/null)
+  return 1
 }
 
 # placing: some of the objects of MANY are there.
@@ -69,54 +88,49 @@ placing() {
   [ "$(find "$repo/objects" -type f -newer "$VTREE_TMP/before" | wc -l)" -gt 20 ]
 }
 
-# commit_beside SOURCE: in the background; $job.
-commit_beside() {
-  vtree_here commit "$ref" "$1" --verity=require >"$VTREE_TMP/beside" 2>&1 &
+# beside VTREE-ARGUMENT...: in the background; $job.
+beside() {
+  vtree_here "$@" >"$VTREE_TMP/beside" 2>&1 &
   job=$!
+}
+
+# killed NAME MOMENT...: kills what is beside, then.
+killed() {
+  local name=$1 status=0
+  shift
+  check "$name: $1" wait_until 60 "$@"
+  kill -KILL "$(pgrep -x vtree)"
+  wait "$job" || status=$?
+  check_equal "$name: killed" "$status" 137
 }
 
 # --- kill -9 --------------------------------------------------------------------------
 
-# killed_at MILLISECONDS: how the commit of src/large ended.
-killed_at() {
-  local status=0
-  as_isolated_root timeout --signal=KILL "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))" \
-    vtree --repo="$repo" commit "$ref" src/large --verity=require >/dev/null 2>&1 || status=$?
-  echo "$status"
-}
-
-# kill_commits NAME DIR
+# kill_commits NAME DIR MOMENT...
 kill_commits() {
-  local part started took status killed=0 staged=0
+  local name=$1 moment
   repo=$2/repo
-  ref=$1
+  ref=$name
+  shift 2
   vtree_here init >/dev/null
   vtree_here commit "$ref" src/old --verity=require >/dev/null
-  started=$(date +%s%N)
-  vtree_here commit other src/large --verity=require >/dev/null
-  took=$((($(date +%s%N) - started) / 1000000))
-  for part in $parts; do
-    cp -r src/large "src/large.$part"
-    rm -rf src/large
-    head -c 100 /dev/urandom >>"src/large.$part/large"
-    mv "src/large.$part" src/large
-    status=$(killed_at $((took * part / 10)))
-    [ "$status" != 137 ] || killed=$((killed + 1))
-    [ -z "$(ls "$repo/tmp")" ] || staged=$((staged + 1))
-    check_interrupted "$1, killed at $part/10"
+  for moment; do
+    beside commit "$ref" src/large --verity=require
+    killed "$name, $moment" "$moment"
+    check "$name, $moment: something is left" [ -n "$(ls "$repo/tmp")" ]
+    check_whole "$name, $moment"
   done
-  check "$1: $killed of $parts tenths were killed, $staged while something was staged" \
-    [ "$staged" -gt 0 ]
-  check_version "$1: the old version" "$ref@1" src/old
-  check_recovered "$1" src/large
+  check_version "$name: the old version" "$ref@1" src/old
+  check_recovered "$name" src/large
 }
 
-make_sources() {
-  mkdir -p src/old src/large src/many
-  head -c 20000 /dev/urandom >src/old/small
-  head -c 3000000 /dev/urandom >src/old/file
-  cp src/old/small src/large/
-  head -c "$1" /dev/urandom >src/large/large
+# The copy has no verity.
+kill_seal() {
+  cp -a "$repo" "$repo.copy"
+  repo=$repo.copy
+  beside fsck --seal
+  killed 'fsck --seal' enabling objects
+  check_sealing 'fsck --seal, killed'
 }
 
 # --- power cuts -----------------------------------------------------------------------
@@ -128,7 +142,7 @@ use_spare() {
   repo=$VTREE_TMP/spare/repo
 }
 
-# check_disk NAME: after a cut.
+# check_disk: after a cut.
 check_disk() {
   use_spare
   umount "$VTREE_TMP/spare"
@@ -138,46 +152,58 @@ check_disk() {
   cp -a "$VTREE_TMP/spare/src" .
 }
 
+large=16000000
 case $GUEST_PHASE in
   1)
-    make_sources 4000000
+    mkdir -p src/old src/large src/many
+    "$page_probe" make src/old small:20000 file:300000
+    "$page_probe" make src/large "large:$large"
     use_btrfs
-    kill_commits ext4 "$GUEST_EXT4"
-    kill_commits btrfs "$GUEST_BTRFS"
+    kill_commits btrfs "$GUEST_BTRFS" staging staged
+    kill_commits ext4 "$GUEST_EXT4" staging enabling
+    kill_seal
 
     mke2fs -q -t ext4 -O verity -b 4096 "$GUEST_SPARE_DEV"
     use_spare
     ref=app
     vtree_here init >/dev/null
     vtree_here commit app src/old --verity=require
-    head -c 16000000 /dev/urandom >src/large/large
-    cp -a src "$VTREE_TMP/spare/"
-    cp -a "$VTREE_TMP/host/etc" "$VTREE_TMP/spare/"
+    cp -a src "$VTREE_TMP/host/etc" "$VTREE_TMP/spare/"
     sync
-    commit_beside "$VTREE_TMP/spare/src/large"
+    beside commit app src/large --verity=require
     check 'the kernel is building a tree' wait_until 60 enabling
     power_cut ''
     ;;
   2)
     check_disk
     check 'something was staged' [ -n "$(ls "$repo/tmp")" ]
-    check_interrupted 'power cut while enabling'
+    check_whole 'power cut while enabling'
     check_version 'the old version' app@1 src/old
     check_recovered 'power cut while enabling' src/large
-    python3 -c 'import os
-for i in range(400):
-    with open(f"src/many/{i}", "wb") as f:
-        f.write(os.urandom(5000))'
-    cp -a src/many "$VTREE_TMP/spare/src/"
-    touch "$VTREE_TMP/before"
+    cp -a "$repo" "$repo.copy"
     sync
-    commit_beside src/many
-    check 'objects are being placed' wait_until 60 placing
+    repo=$repo.copy
+    beside fsck --seal
+    check 'the kernel is building a tree' wait_until 60 enabling objects
     power_cut ''
     ;;
   3)
     check_disk
-    check_interrupted 'power cut while placing'
+    repo=$repo.copy
+    check_sealing 'power cut while sealing'
+    repo=${repo%.copy}
+    # shellcheck disable=SC2046 # words
+    "$page_probe" make src/many $(printf '%d:5000 ' {1..300})
+    cp -a src/many "$VTREE_TMP/spare/src/"
+    touch "$VTREE_TMP/before"
+    sync
+    beside commit app src/many --verity=require
+    check 'objects are being placed' wait_until 60 placing
+    power_cut ''
+    ;;
+  4)
+    check_disk
+    check_whole 'power cut while placing'
     check_version 'the old version' app@2 src/large
     check_recovered 'power cut while placing' src/many
     ;;

@@ -51,7 +51,7 @@ strike() {
   for attack in "${attacks[@]}"; do
     read -r name _ of offset _ sum <<<"$attack"
     [ "$of" != data ] || of=src
-    echo "$of/$name $offset $sum"
+    echo "$of/$name $offset ${sum:--}"
   done | raw btrfs
 }
 
