@@ -325,9 +325,11 @@ wait_for_descriptors (const struct stat *st, unsigned wanted)
     const char *name;
     count = 0;
     while ((name = g_dir_read_name (dir)) != NULL) {
+      /* By name: another thread's descriptors are nobody's to use. */
+      g_autofree char *link = g_build_filename ("/proc/self/fd", name, NULL);
       struct stat other;
-      count += fstat ((int) g_ascii_strtoll (name, NULL, 10), &other) == 0
-               && other.st_ino == st->st_ino && other.st_dev == st->st_dev;
+      count += stat (link, &other) == 0 && other.st_ino == st->st_ino
+               && other.st_dev == st->st_dev;
     }
   }
 }
