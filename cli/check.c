@@ -3,14 +3,16 @@
  * `vtree check`: a line for each file, and the worst verdict as exit status. The
  * judging is manifest/file-seal-check.c's; which files are judged is decided here.
  */
-#include "cli/json.h"
 #include "cli/output.h"
+#include "cli/sealing.h"
 #include "cli/verbs.h"
 #include "manifest/file-seal-check.h"
 
 #include <errno.h>
 #include <fts.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct {
   char *name; /* --as */
@@ -29,14 +31,12 @@ check_words_clear (CheckWords *words)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CheckWords, check_words_clear)
 
 typedef struct {
-  const VtreeCli *cli;
+  VtreeSealing sealing;
   const CheckWords *words;
-  VtreePaths *paths;
-  VtreeTrust *trust;
   VtreeFileSealChecker checker;
-  VtreeJson *json;  /* NULL without --json */
   GHashTable *seen; /* the places that have their line */
   VtreeFileSealVerdict worst;
+  unsigned lines;
   unsigned sealed, not_enforced; /* files */
 } Run;
 
@@ -44,9 +44,7 @@ static void
 run_clear (Run *run)
 {
   g_clear_pointer (&run->seen, g_hash_table_unref);
-  g_clear_pointer (&run->json, vtree_json_free);
-  g_clear_pointer (&run->trust, vtree_trust_free);
-  g_clear_pointer (&run->paths, vtree_paths_free);
+  vtree_sealing_clear (&run->sealing);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
@@ -55,9 +53,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 static void
 print_json (VtreeJson *json, const char *file, const VtreeFileSealAnswer *answer)
 {
-  const VtreeFileSeal *seal = answer->seal;
   char id[VTREE_KEY_ID_TEXT_MAX];
-  char digest[VTREE_DIGEST_TEXT_MAX];
 
   vtree_json_begin_object (json, NULL);
   vtree_json_add_string (json, "path", file);
@@ -65,18 +61,11 @@ print_json (VtreeJson *json, const char *file, const VtreeFileSealAnswer *answer
                          vtree_file_seal_verdict_name (answer->verdict));
   vtree_json_add_string (json, "reason", answer->reason);
   vtree_json_add_bool (json, "logged", answer->logged);
+  vtree_json_add_bool (json, "known", answer->known);
   vtree_json_add_bool (json, "enforced", answer->enforced);
-  if (seal != NULL) {
-    g_autofree char *mode = g_strdup_printf ("%04o", seal->mode);
-    g_autofree char *created = vtree_time_format (seal->created);
-
+  if (answer->seal != NULL) {
     vtree_json_begin_object (json, "seal");
-    vtree_json_add_string (json, "name", seal->name);
-    vtree_json_add_uint (json, "version", seal->version);
-    vtree_json_add_string (json, "created", created);
-    vtree_json_add_string (json, "digest", vtree_digest_format (&seal->digest, digest));
-    vtree_json_add_uint (json, "size", seal->size);
-    vtree_json_add_string (json, "mode", mode);
+    vtree_sealing_add_seal (json, answer->seal);
     vtree_json_add_string (json, "signed_by", vtree_key_id_format (&answer->key, id));
     vtree_json_add_string (json, "signer", answer->key_name);
     vtree_json_end_object (json);
@@ -86,40 +75,43 @@ print_json (VtreeJson *json, const char *file, const VtreeFileSealAnswer *answer
 }
 
 static void
-print_answer (const Run *run, const char *file, const VtreeFileSealAnswer *answer)
+print_answer (Run *run, const char *file, const VtreeFileSealAnswer *answer)
 {
   g_autofree char *shown = vtree_error_escape (file, -1);
 
-  if (run->json != NULL) {
-    print_json (run->json, file, answer);
+  if (run->sealing.json != NULL) {
+    print_json (run->sealing.json, file, answer);
     return;
   }
   vtree_out_print ("%s ", vtree_file_seal_verdict_name (answer->verdict));
   vtree_out_name (file, -1);
   vtree_out_text ("\n");
   if (answer->reason != NULL)
-    vtree_cli_note (run->cli, "%s: %s", shown, answer->reason);
+    vtree_sealing_note (&run->sealing, "%s: %s", shown, answer->reason);
 }
 
 static void
 count_answer (Run *run, const VtreeFileSealAnswer *answer)
 {
   run->worst = MAX (run->worst, answer->verdict);
+  run->lines++;
   if (answer->verdict != VTREE_FILE_SEAL_SEALED)
     return;
   run->sealed++;
   run->not_enforced += !answer->enforced;
 }
 
-/* PASS_OVER: a file without a seal is none of our business, unless it had one. */
+/* PASS_OVER: what has no seal is none of our business, unless it had one. */
 static void
 check_one (Run *run, const char *file, bool pass_over)
 {
   g_auto (VtreeFileSealAnswer) answer = { .place = NULL };
 
   vtree_file_seal_check (&run->checker, file, &answer);
-  if (pass_over && answer.verdict == VTREE_FILE_SEAL_UNSEALED && !answer.logged)
+  if (pass_over && answer.verdict == VTREE_FILE_SEAL_UNSEALED && !answer.logged
+      && !answer.known)
     return;
+  vtree_sealing_next (&run->sealing);
   g_hash_table_add (run->seen, g_strdup (answer.place));
   print_answer (run, file, &answer);
   count_answer (run, &answer);
@@ -134,19 +126,42 @@ compare_entries (const FTSENT **a, const FTSENT **b)
 }
 
 static void
+visit_file (Run *run, const FTSENT *entry)
+{
+  const size_t cut = strlen (VTREE_FILE_SEAL_SUFFIX);
+  g_autofree char *file = NULL;
+  struct stat st;
+
+  if (!g_str_has_suffix (entry->fts_name, VTREE_FILE_SEAL_SUFFIX)) {
+    check_one (run, entry->fts_path, run->words->unsealed == FALSE);
+    return;
+  }
+  /* A detached seal whose file is gone. */
+  file = g_strndup (entry->fts_path, strlen (entry->fts_path) - cut);
+  if (entry->fts_namelen > cut && lstat (file, &st) != 0)
+    check_one (run, file, false);
+}
+
+static void
 visit (Run *run, const FTSENT *entry)
 {
   g_autofree char *shown = vtree_error_escape (entry->fts_path, -1);
 
   switch (entry->fts_info) {
   case FTS_F:
-    if (!g_str_has_suffix (entry->fts_name, VTREE_FILE_SEAL_SUFFIX))
-      check_one (run, entry->fts_path, run->words->unsealed == FALSE);
+    visit_file (run, entry);
+    break;
+  case FTS_D:
+  case FTS_SL:
+  case FTS_SLNONE:
+  case FTS_DEFAULT:
+    check_one (run, entry->fts_path, true);
     break;
   case FTS_DNR:
   case FTS_ERR:
   case FTS_NS:
-    vtree_cli_note (run->cli, "%s: read it: %s", shown, g_strerror (entry->fts_errno));
+    vtree_sealing_note (&run->sealing, "%s: read it: %s", shown,
+                        g_strerror (entry->fts_errno));
     run->worst = MAX (run->worst, VTREE_FILE_SEAL_FAILED);
     break;
   default:
@@ -179,30 +194,46 @@ walk (Run *run, const char *dir, GError **error)
          || vtree_error_set_errno (error, errno, "read %s", shown);
 }
 
-/* Whether ENTRY's PATH is beneath DIR (absolute). The home directory can be reached by
- * two names, so places are compared too. */
+/* Whether the directory of PATH is DIR or beneath it, for the kernel. */
 static bool
-is_beneath (const Run *run, const VtreeFileSealEntry *entry, const char *path,
-            const char *dir)
+is_really_beneath (const char *path, const char *dir)
+{
+  g_autofree char *above = g_path_get_dirname (path);
+  char *real_dir = realpath (dir, NULL); /* malloc(3)'s */
+  char *real_above = realpath (above, NULL);
+  size_t length = real_dir != NULL ? strlen (real_dir) : 0;
+  bool beneath = real_dir != NULL && real_above != NULL
+                 && strncmp (real_above, real_dir, length) == 0
+                 && (length == 1 || strchr ("/", real_above[length]) != NULL);
+
+  free (real_above);
+  free (real_dir);
+  return beneath;
+}
+
+/* Whether PATH is beneath DIR (both absolute), also where symlinks lead to one of
+ * them. */
+static bool
+is_beneath (const char *path, const char *dir)
 {
   g_autofree char *prefix
     = strcmp (dir, "/") == 0 ? g_strdup (dir) : g_strconcat (dir, "/", NULL);
-  g_autofree char *place = vtree_file_seal_place (run->paths, prefix);
 
-  return g_str_has_prefix (path, prefix) || g_str_has_prefix (entry->place, place);
+  return g_str_has_prefix (path, prefix) || is_really_beneath (path, dir);
 }
 
 /* What the log has beneath DIR (NULL: anywhere) and has no line yet. */
 static bool
 check_log (Run *run, const char *dir, GError **error)
 {
-  g_autoptr (GPtrArray) entries = vtree_file_seal_log_load (run->paths, error);
+  const VtreePaths *paths = run->sealing.paths;
+  g_autoptr (GPtrArray) entries = vtree_file_seal_log_load (paths, error);
 
   for (guint i = 0; entries != NULL && i < entries->len; i++) {
     const VtreeFileSealEntry *entry = entries->pdata[i];
-    g_autofree char *path = vtree_file_seal_place_path (run->paths, entry->place);
+    g_autofree char *path = vtree_file_seal_place_path (paths, entry->place);
 
-    if ((dir == NULL || is_beneath (run, entry, path, dir))
+    if ((dir == NULL || is_beneath (path, dir))
         && !g_hash_table_contains (run->seen, entry->place))
       check_one (run, path, false);
   }
@@ -213,16 +244,16 @@ check_log (Run *run, const char *dir, GError **error)
 static void
 judge_nothing (Run *run, unsigned before, const char *what)
 {
-  if (g_hash_table_size (run->seen) > before)
+  if (run->lines > before)
     return;
-  vtree_cli_note (run->cli, "%s: nothing is sealed", what);
+  vtree_sealing_note (&run->sealing, "%s: nothing is sealed", what);
   run->worst = MAX (run->worst, VTREE_FILE_SEAL_UNSEALED);
 }
 
 static bool
 check_directory (Run *run, const char *dir, GError **error)
 {
-  unsigned before = g_hash_table_size (run->seen);
+  unsigned before = run->lines;
   g_autofree char *path = vtree_file_seal_path (dir);
   g_autofree char *shown = vtree_error_escape (dir, -1);
 
@@ -246,41 +277,35 @@ check_all (Run *run, GError **error)
 static bool
 run_begin (Run *run, GError **error)
 {
+  VtreeSealing *sealing = &run->sealing;
+
   run->seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  run->paths = vtree_paths_new (error);
-  run->trust
-    = run->paths != NULL ? vtree_trust_load (run->paths, run->words->key, error) : NULL;
-  if (run->trust == NULL)
+  if (!vtree_sealing_begin (sealing, "check", run->words->key, error))
     return false;
-  run->checker = (VtreeFileSealChecker){ .paths = run->paths,
-                                         .trust = run->trust,
-                                         .name = run->words->name };
-  if (!run->cli->json)
-    return true;
-  run->json = vtree_json_new (stdout);
-  vtree_json_begin_answer (run->json);
-  vtree_json_begin_array (run->json, "files");
+  run->checker = (VtreeFileSealChecker){ .paths = sealing->paths,
+                                         .trust = sealing->trust,
+                                         .name = run->words->name,
+                                         .progress = vtree_sealing_progress (sealing) };
+  if (!run->words->recursive)
+    vtree_progress_set_total (sealing->progress, sealing->cli->n_args);
   return true;
 }
 
 static void
 run_end (Run *run)
 {
-  if (run->json != NULL) {
-    vtree_json_end_array (run->json);
-    vtree_json_end_object (run->json);
-  }
+  vtree_sealing_end (&run->sealing);
   if (run->not_enforced > 0)
-    vtree_cli_note (run->cli,
-                    "%u of %u sealed files are not enforced by the kernel: they were "
-                    "read now, and can be altered after",
-                    run->not_enforced, run->sealed);
+    vtree_sealing_note (&run->sealing,
+                        "%u of %u sealed files are not enforced by the kernel: they "
+                        "were read now, and can be altered after",
+                        run->not_enforced, run->sealed);
 }
 
 static bool
 check_operands (Run *run, GError **error)
 {
-  for (char **file = run->cli->args; *file != NULL; file++)
+  for (char **file = run->sealing.cli->args; *file != NULL; file++)
     if (!run->words->recursive)
       check_one (run, *file, false);
     else if (!check_directory (run, *file, error))
@@ -306,7 +331,7 @@ bool
 vtree_verb_check (VtreeCli *cli, GError **error)
 {
   g_auto (CheckWords) words = { .name = NULL };
-  g_auto (Run) run = { .cli = cli, .words = &words };
+  g_auto (Run) run = { .sealing = { .cli = cli }, .words = &words };
   const GOptionEntry entries[]
     = { { "recursive", 'r', 0, G_OPTION_ARG_NONE, &words.recursive,
           "Check the sealed files in directories", NULL },

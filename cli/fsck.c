@@ -36,6 +36,7 @@ report_problem (void *context, const VtreeFsckProblem *problem)
   const FsckReport *report = context;
   VtreeJson *json = report->json;
 
+  vtree_progress_hide (report->progress);
   if (json == NULL) {
     vtree_out_print ("%s %s %s ", kind_name (problem->kind), or_dash (problem->ref),
                      or_dash (problem->object));

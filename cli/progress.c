@@ -36,10 +36,19 @@ vtree_progress_new (const char *what, bool wanted)
 void
 vtree_progress_free (VtreeProgress *progress)
 {
-  if (progress->drawn)
-    fputs ("\r\033[K", stderr);
+  vtree_progress_hide (progress);
   g_mutex_clear (&progress->lock);
   g_free (progress);
+}
+
+void
+vtree_progress_hide (VtreeProgress *progress)
+{
+  g_mutex_lock (&progress->lock);
+  if (progress->drawn)
+    fputs ("\r\033[K", stderr);
+  progress->drawn = false;
+  g_mutex_unlock (&progress->lock);
 }
 
 void

@@ -31,6 +31,9 @@ void vtree_progress_count (void *context, uint64_t files, uint64_t bytes);
 /* DONE of TOTAL bytes are done; CONTEXT is the VtreeProgress. */
 void vtree_progress_share (void *context, uint64_t done, uint64_t total);
 
+/* Wipes the line out, for another one that is printed now; it comes back by itself. */
+void vtree_progress_hide (VtreeProgress *progress);
+
 /* The line, at most COLUMNS wide: WHAT, a bar unless TOTAL is 0, DETAIL. */
 char *vtree_progress_format (const char *what, uint64_t done, uint64_t total,
                              const char *detail, unsigned columns);

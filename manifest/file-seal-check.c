@@ -150,6 +150,7 @@ check_contents (const Check *check, GError **error)
   const VtreeFileSeal *seal = check->answer->seal;
   VtreeDigest digest;
   if (!vtree_file_seal_store_measure (&check->target, seal->digest.alg,
+                                      &check->checker->progress,
                                       &check->answer->enforced, &digest, error))
     return false;
   return vtree_digest_equal (&digest, &seal->digest)
@@ -215,25 +216,55 @@ has_verity (int fd)
          && (stx.stx_attributes & STATX_ATTR_VERITY) != 0;
 }
 
+/* The mark remembers a seal that was accepted, also for who has not made it, until the
+ * file is unsealed. */
+static bool
+find_known (const Check *check, GError **error)
+{
+  g_autofree char *ref = vtree_file_seal_mark_ref (check->name);
+  VtreeMark mark;
+  bool found;
+  if (!vtree_mark_load (check->checker->paths, ref, &found, &mark, error))
+    return blame_state (error);
+  check->answer->known = found && !vtree_file_seal_is_burnt (&mark);
+  return true;
+}
+
+static char *
+explain_known (const Check *check)
+{
+  g_autofree char *ref = vtree_file_seal_mark_ref (check->name);
+  return g_strdup_printf (
+    "it had a seal when it was checked before; if that is over, run "
+    "`vtree mark reset %s`",
+    ref);
+}
+
 static bool
 set_unsealed (const Check *check)
 {
+  const VtreeFileSealAnswer *answer = check->answer;
   const char *reason = "it has no seal";
   if (has_verity (check->target.fd))
     reason = "it has fs-verity and no seal; run `vtree seal` on it again";
-  else if (check->answer->logged)
+  else if (answer->logged)
     reason = "you sealed it, and it has no seal now: another file has taken its place";
+  else if (answer->known)
+    return set_verdict (check->answer, VTREE_FILE_SEAL_UNSEALED, explain_known (check));
   return set_verdict (check->answer, VTREE_FILE_SEAL_UNSEALED, g_strdup (reason));
 }
 
 static bool
 set_absent (const Check *check, VtreeFileSealTargetKind kind)
 {
+  const char *gone = "there is no such file";
+  if (check->answer->logged)
+    gone = "you sealed it, and it is gone";
   if (kind == VTREE_FILE_SEAL_TARGET_MISSING)
     return set_verdict (check->answer, VTREE_FILE_SEAL_MISSING,
-                        g_strdup (check->answer->logged
-                                    ? "you sealed it, and it is gone"
-                                    : "there is no such file"));
+                        check->answer->known && !check->answer->logged
+                          ? explain_known (check)
+                          : g_strdup (gone));
   g_autofree char *what = vtree_file_seal_target_describe (&check->target);
   return set_verdict (check->answer, VTREE_FILE_SEAL_UNSEALED,
                       g_strdup_printf ("it is %s, which has no seal", what));
@@ -265,11 +296,15 @@ judge (Check *check, const char *file, GError **error)
   answer->place = g_strdup (check->target.place);
   if (!opened || !find_name (check, error))
     return false;
-  if (kind != VTREE_FILE_SEAL_TARGET_OPEN)
-    return set_absent (check, kind);
-  if (!vtree_file_seal_store_load (&check->target, &answer->where, &whole, error))
+  const bool is_open = kind == VTREE_FILE_SEAL_TARGET_OPEN;
+  if (is_open
+      && !vtree_file_seal_store_load (&check->target, &answer->where, &whole, error))
     return false;
-  return whole != NULL ? check_seal (check, whole, error) : set_unsealed (check);
+  if (whole != NULL)
+    return check_seal (check, whole, error);
+  if (!find_known (check, error))
+    return false;
+  return is_open ? set_unsealed (check) : set_absent (check, kind);
 }
 
 void

@@ -29,6 +29,7 @@ typedef struct {
   const VtreePaths *paths;
   const VtreeTrust *trust;
   const char *name; /* the one that a seal must have; NULL: the log's, else the place */
+  VtreeFileSealProgress progress;
 } VtreeFileSealChecker;
 
 typedef struct {
@@ -40,6 +41,7 @@ typedef struct {
   char *key_name;
   VtreeFileSealWhere where;
   bool logged;   /* it is in the log of what this user has sealed */
+  bool known;    /* without a seal now, and one of its name was accepted before */
   bool enforced; /* by the kernel: it stays so until the file is replaced */
 } VtreeFileSealAnswer;
 

@@ -5,7 +5,9 @@
  */
 #include "manifest/file-seal-make.h"
 
+#include "core/builtin.h"
 #include "core/filesystem.h"
+#include "core/kernel-signature.h"
 #include "core/kernel.h"
 #include "core/seal.h"
 #include "core/writer.h"
@@ -107,27 +109,64 @@ set_busy (const Making *making, GError **error)
                           who != NULL ? who : "another user's process");
 }
 
+/* It can't be enforced: that is said, or, with a built-in signature, an error. */
+static bool
+set_not_enforced (Making *making, char *why, GError **error)
+{
+  g_autofree char *cause = why;
+  if (making->options->object_signer != NULL)
+    return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
+                            "it is to have a built-in signature, but %s", cause);
+  making->result->not_enforced = g_steal_pointer (&cause);
+  return true;
+}
+
+static bool
+set_forbidden (const Making *making, GError **error)
+{
+  if (making->options->object_signer == NULL && vtree_kernel_requires_signatures ())
+    return vtree_error_set (error, VTREE_ERROR_FAILED,
+                            "this kernel takes only files with a built-in signature "
+                            "(fs.verity.require_signatures=1); --object-key and "
+                            "--object-cert make one");
+  return vtree_error_set (error, VTREE_ERROR_FAILED,
+                          "the kernel forbids it: the file is immutable or append-only "
+                          "(see lsattr)");
+}
+
 /* Says why verity could not be enabled, unless this filesystem just has none. */
 static bool
 judge_refusal (Making *making, GError *refusal, GError **error)
 {
   g_autoptr (GError) cause = refusal;
   g_autofree char *name = vtree_filesystem_name (making->target.fd);
-  if (cause->domain == VTREE_ERRNO_ERROR && means_no_verity (cause->code)) {
-    making->result->not_enforced = g_strdup_printf ("this %s has no fs-verity", name);
-    return true;
-  }
-  if (cause->domain == VTREE_ERRNO_ERROR && cause->code == ETXTBSY)
+  int errnum = cause->domain == VTREE_ERRNO_ERROR ? cause->code : 0;
+  if (means_no_verity (errnum))
+    return set_not_enforced (making, g_strdup_printf ("this %s has no fs-verity", name),
+                             error);
+  if (errnum == ETXTBSY)
     return set_busy (making, error);
-  if (cause->domain == VTREE_ERRNO_ERROR && cause->code == EACCES)
+  if (errnum == EACCES)
     return vtree_error_set (error, VTREE_ERROR_FAILED, "you may not write to it");
-  if (cause->domain == VTREE_ERRNO_ERROR && cause->code == EPERM)
-    return vtree_error_set (error, VTREE_ERROR_FAILED,
-                            "the kernel forbids it: the file is immutable or "
-                            "append-only (see lsattr), or fs.verity.require_signatures "
-                            "is set");
+  if (errnum == EPERM)
+    return set_forbidden (making, error);
   g_propagate_error (error, g_steal_pointer (&cause));
   return false;
+}
+
+/* A signature can't be added to a file that has verity. */
+static bool
+check_signature (const Making *making, GError **error)
+{
+  bool lacks;
+  if (making->options->object_signer == NULL)
+    return true;
+  if (!vtree_seal_lacks_signature (making->target.fd, &lacks, error))
+    return false;
+  return !lacks
+         || vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
+                             "it has fs-verity already, and no built-in signature that "
+                             "can be seen; run `vtree unseal` on it first");
 }
 
 /* It has verity already: with our block size and without a salt, or its digest would
@@ -136,7 +175,8 @@ static bool
 check_parameters (const Making *making, const VtreeDigest *measured, GError **error)
 {
   VtreeDigest computed;
-  if (!vtree_file_seal_store_compute (&making->target, measured->alg, &computed, error))
+  if (!vtree_file_seal_store_compute (&making->target, measured->alg,
+                                      &making->options->progress, &computed, error))
     return false;
   return vtree_digest_equal (measured, &computed)
          || vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
@@ -145,18 +185,42 @@ check_parameters (const Making *making, const VtreeDigest *measured, GError **er
 }
 
 /* ext4 takes the enabling for a modification: the time is put back (who is not the
- * owner can't, and then it stays so). Not where a writer had to be waited for: that may
- * have been one. */
+ * owner can't, and then it stays so). */
+static void
+put_time_back (int fd, const struct stat *before)
+{
+  const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, before->st_mtim };
+  futimens (fd, times);
+}
+
+/* Where a writer had to be waited for the time stays: that may have been one. */
 static bool
 enable_keeping_time (int fd, GError **error)
 {
   struct stat st;
-  if (fstat (fd, &st) == 0 && vtree_kernel_enable (fd, VTREE_DIGEST_SHA256, NULL)) {
-    const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st.st_mtim };
-    futimens (fd, times);
-    return true;
-  }
-  return vtree_seal_enable (fd, VTREE_DIGEST_SHA256, error);
+  if (fstat (fd, &st) < 0 || !vtree_kernel_enable (fd, VTREE_DIGEST_SHA256, NULL))
+    return vtree_seal_enable (fd, VTREE_DIGEST_SHA256, error);
+  put_time_back (fd, &st);
+  return true;
+}
+
+/* With a built-in signature, which is over the digest: it is computed before the kernel
+ * does it again. */
+static bool
+enable_signed (const Making *making, GError **error)
+{
+  const int fd = making->target.fd;
+  VtreeDigest digest;
+  struct stat st;
+  if (fstat (fd, &st) < 0)
+    return vtree_error_set_errno (error, errno, "look at it");
+  if (!vtree_builtin_check (error)
+      || !vtree_file_seal_store_compute (&making->target, VTREE_DIGEST_SHA256,
+                                         &making->options->progress, &digest, error)
+      || !vtree_seal_file (fd, &digest, making->options->object_signer, error))
+    return false;
+  put_time_back (fd, &st);
+  return true;
 }
 
 /* Enables verity and measures, or says in the result why not. */
@@ -170,16 +234,18 @@ enable_verity (Making *making, GError **error)
   if (!vtree_kernel_measure (fd, &result->enforced, digest, error))
     return false;
   if (result->enforced)
-    return check_parameters (making, digest, error);
+    return check_signature (making, error) && check_parameters (making, digest, error);
   if (!vtree_filesystem_enforces_verity (fd, &enforces, error))
     return false;
   GError *refusal = NULL;
   g_autofree char *name = vtree_filesystem_name (fd);
   if (!enforces)
-    result->not_enforced = g_strdup_printf ("%s has no fs-verity", name);
-  else if (!enable_keeping_time (fd, &refusal))
-    return judge_refusal (making, refusal, error);
-  return true;
+    return set_not_enforced (making, g_strdup_printf ("%s has no fs-verity", name),
+                             error);
+  bool enabled = making->options->object_signer != NULL
+                   ? enable_signed (making, &refusal)
+                   : enable_keeping_time (fd, &refusal);
+  return enabled || judge_refusal (making, refusal, error);
 }
 
 /* Fills in what the seal says of the file. */
@@ -190,9 +256,9 @@ take_facts (Making *making, GError **error)
   VtreeFileSealTarget *target = &making->target;
   if (!lend_write (making, error) || !enable_verity (making, error)
       || (!result->enforced
-          && !vtree_file_seal_store_measure (target, VTREE_DIGEST_SHA256,
-                                             &result->enforced, &result->seal->digest,
-                                             error)))
+          && !vtree_file_seal_store_measure (
+            target, VTREE_DIGEST_SHA256, &making->options->progress, &result->enforced,
+            &result->seal->digest, error)))
     return false;
   if (fstat (target->fd, &target->stat) < 0)
     return vtree_error_set_errno (error, errno, "look at it");

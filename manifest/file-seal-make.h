@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "core/object-signer.h"
 #include "core/signer.h"
 #include "manifest/file-seal-store.h"
 
@@ -18,6 +19,10 @@ typedef struct {
   bool detached;
   int wait;                 /* seconds for the log's lock, -1 for ever */
   const GPtrArray *signers; /* VtreeSigner * */
+  /* Makes the kernel's built-in signature; NULL: none. With it a file that the kernel
+   * does not enforce, or enforces without a signature, is an error. */
+  const VtreeObjectSigner *object_signer;
+  VtreeFileSealProgress progress;
 } VtreeFileSealOptions;
 
 typedef struct {
@@ -35,7 +40,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeFileSealResult, vtree_file_seal_result_cl
 
 /* Seals FILE. Errors name it: VTREE_ERROR_MISSING, VTREE_ERROR_BUSY (somebody has it
  * open for writing, or holds the lock), VTREE_ERROR_UNSUPPORTED (set-id bits, verity
- * with other parameters than ours), VTREE_ERROR_FAILED (no regular file; no right to),
+ * with other parameters than ours, no verity for a built-in signature),
+ * VTREE_ERROR_FAILED (no regular file; no right to),
  * VTREE_ERRNO_ERROR. */
 bool vtree_file_seal_make (const VtreeFileSealOptions *options, const char *file,
                            VtreeFileSealResult *result, GError **error);

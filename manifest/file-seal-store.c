@@ -177,16 +177,39 @@ is_same (const struct stat *a, const struct stat *b)
          && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* Contents that are read in order, and who is told. */
+typedef struct {
+  int fd;
+  uint64_t offset;
+  const VtreeFileSealProgress *progress;
+} Reading;
+
+static bool
+read_on (void *context, void *data, size_t size, GError **error)
+{
+  Reading *reading = context;
+  size_t got;
+  if (!vtree_fd_pread (reading->fd, data, size, reading->offset, &got, error))
+    return false;
+  reading->offset += got;
+  if (reading->progress->report != NULL)
+    reading->progress->report (reading->progress->context, reading->offset);
+  return got == size
+         || vtree_error_set (error, VTREE_ERROR_BUSY, "it shrank while it was read");
+}
+
 bool
 vtree_file_seal_store_compute (const VtreeFileSealTarget *target, VtreeDigestAlg alg,
+                               const VtreeFileSealProgress *progress,
                                VtreeDigest *digest, GError **error)
 {
   struct stat before, after;
+  Reading reading = { .fd = target->fd, .progress = progress };
   if (fstat (target->fd, &before) < 0)
     return vtree_error_set_errno (error, errno, "look at it");
   const VtreeVerityParams params
     = { .alg = alg, .size = (uint64_t) before.st_size, .merkle_fd = -1 };
-  if (!vtree_verity_compute_fd (&params, target->fd, digest, error))
+  if (!vtree_verity_compute (&params, read_on, &reading, digest, error))
     return false;
   if (fstat (target->fd, &after) < 0)
     return vtree_error_set_errno (error, errno, "look at it");
@@ -196,9 +219,11 @@ vtree_file_seal_store_compute (const VtreeFileSealTarget *target, VtreeDigestAlg
 
 bool
 vtree_file_seal_store_measure (const VtreeFileSealTarget *target, VtreeDigestAlg alg,
-                               bool *enforced, VtreeDigest *digest, GError **error)
+                               const VtreeFileSealProgress *progress, bool *enforced,
+                               VtreeDigest *digest, GError **error)
 {
   if (!vtree_kernel_measure (target->fd, enforced, digest, error))
     return false;
-  return *enforced || vtree_file_seal_store_compute (target, alg, digest, error);
+  return *enforced
+         || vtree_file_seal_store_compute (target, alg, progress, digest, error);
 }

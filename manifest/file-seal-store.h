@@ -39,14 +39,23 @@ bool vtree_file_seal_store_save (const VtreeFileSealTarget *target, GBytes *whol
 bool vtree_file_seal_store_remove (const VtreeFileSealTarget *target, bool keep_xattr,
                                    GError **error);
 
+/* Told now and then how many bytes of a file have been read. */
+typedef struct {
+  void (*report) (void *context, uint64_t bytes); /* NULL: nobody is */
+  void *context;
+} VtreeFileSealProgress;
+
 /* The contents' digest in *DIGEST: measured, if the kernel enforces it (*ENFORCED),
  * else computed with ALG by reading all of the file. Errors: VTREE_ERROR_BUSY if it
  * changed meanwhile, VTREE_ERRNO_ERROR, VTREE_ERROR_CORRUPT. */
 bool vtree_file_seal_store_measure (const VtreeFileSealTarget *target,
-                                    VtreeDigestAlg alg, bool *enforced,
-                                    VtreeDigest *digest, GError **error);
+                                    VtreeDigestAlg alg,
+                                    const VtreeFileSealProgress *progress,
+                                    bool *enforced, VtreeDigest *digest,
+                                    GError **error);
 
 /* Computes it, whether the kernel enforces anything or not. */
 bool vtree_file_seal_store_compute (const VtreeFileSealTarget *target,
-                                    VtreeDigestAlg alg, VtreeDigest *digest,
-                                    GError **error);
+                                    VtreeDigestAlg alg,
+                                    const VtreeFileSealProgress *progress,
+                                    VtreeDigest *digest, GError **error);

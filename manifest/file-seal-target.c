@@ -5,6 +5,7 @@
  */
 #include "manifest/file-seal-target.h"
 
+#include "core/builtin.h"
 #include "core/error.h"
 
 #include <errno.h>
@@ -104,8 +105,11 @@ open_base (VtreeFileSealTarget *target, VtreeFileSealTargetKind *kind, GError **
   g_auto (VtreeFd) fd
     = openat (target->dirfd, target->base,
               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0 || fstat (fd, &target->stat) < 0)
-    return vtree_error_set_errno (error, errno, "open it");
+  if (fd < 0 || fstat (fd, &target->stat) < 0) {
+    vtree_error_set_errno (error, errno, "open it");
+    vtree_builtin_explain (error);
+    return false;
+  }
   if (!S_ISREG (target->stat.st_mode))
     return true;
   target->fd = vtree_fd_steal (&fd);

@@ -98,8 +98,7 @@ burn_version (const Unmaking *unmaking, GError **error)
   uint64_t newest = MAX (mark.version, unmaking->newest);
   if (newest == 0 || newest == UINT64_MAX)
     return true;
-  mark.version = newest + 1;
-  mark.manifest = (VtreeDigest){ .alg = VTREE_DIGEST_SHA256 };
+  vtree_file_seal_burn_mark (&mark, newest + 1);
   return vtree_mark_raise (unmaking->paths, ref, &mark, error);
 }
 

@@ -319,3 +319,23 @@ vtree_file_seal_to_mark (const VtreeFileSeal *seal, GBytes *statement, VtreeMark
   mark->created = seal->created;
   return vtree_verity_compute_data (&params, data, &mark->manifest, error);
 }
+
+static VtreeDigest
+no_digest (void)
+{
+  return (VtreeDigest){ .alg = VTREE_DIGEST_SHA256 };
+}
+
+void
+vtree_file_seal_burn_mark (VtreeMark *mark, uint64_t version)
+{
+  mark->version = version;
+  mark->manifest = no_digest ();
+}
+
+bool
+vtree_file_seal_is_burnt (const VtreeMark *mark)
+{
+  const VtreeDigest none = no_digest ();
+  return vtree_digest_equal (&mark->manifest, &none);
+}

@@ -86,3 +86,6 @@ bool vtree_file_seal_is_mark_ref (const char *ref);
 /* What a mark has of a seal: version, fs-verity digest of the statement, time. */
 bool vtree_file_seal_to_mark (const VtreeFileSeal *seal, GBytes *statement,
                               VtreeMark *mark, GError **error);
+/* Makes MARK one of a version that no seal has: of zeros. And whether it is such. */
+void vtree_file_seal_burn_mark (VtreeMark *mark, uint64_t version);
+bool vtree_file_seal_is_burnt (const VtreeMark *mark);

@@ -360,6 +360,58 @@ expect_exit 7 v check -r "$home/nothing"
 expect_stderr_line 'nothing is sealed'
 expect_exit 7 v check -r "$home/absent"
 
+expect_exit 0 v check -r "$home/e" "$home/e"
+check_equal 'one twice is no directory without seals' "$(wc -l <"$VTREE_TMP/stdout")" 2
+
+# Somebody who has not sealed it, and so has no log, has a mark once it was accepted.
+as_who mkdir "$home/r"
+for name in a b c; do
+  put "$home/r/$name" "text $name"
+done
+v seal --quiet "$home/r/a" "$home/r/b" "$home/r/c" >/dev/null
+grep -l "place: .*/r/[abc]\$" "$state"/sealed/* | xargs rm
+expect_exit 0 v check -r "$home/r"
+put "$home/r/a" 'another file'
+expect_exit 7 v check -r "$home/r"
+expect_stdout "^unsealed $home/r/a$"
+check 'what to do where that is meant' grep -q 'run `vtree mark reset @files/[0-9a-f]*`' \
+  "$VTREE_TMP/stderr"
+v mark reset "$(grep -o '@files/[0-9a-f]*' "$VTREE_TMP/stderr")" --quiet
+expect_exit 0 v check -r "$home/r"
+rm "$home/r/b"
+as_who ln -s c "$home/r/b"
+expect_exit 7 v check -r "$home/r"
+expect_stdout "^unsealed $home/r/b$"
+rm "$home/r/b"
+as_who mkdir "$home/r/b"
+expect_exit 7 v check -r "$home/r"
+rmdir "$home/r/b"
+# What the log has, by the other name of the directory.
+put "$home/r/d" text
+v seal --quiet "$home/r/d" >/dev/null
+ln -s r "$home/alias"
+put "$home/r/other" text
+v seal --quiet "$home/alias/other" >/dev/null
+rm "$home/r/c" "$home/r/a"
+put "$home/r/d" replaced
+expect_exit 7 v check -r "$home/alias"
+expect_stdout "^sealed $home/alias/other$"
+expect_stdout "^unsealed $home/r/d$"
+v unseal --quiet "$home/r/d" "$home/alias/other"
+# A detached seal without its file.
+put "$home/r/e" text
+put "$home/r/f" text
+v seal --quiet --detached "$home/r/e" "$home/r/f" >/dev/null
+grep -l "place: .*/r/[ef]\$" "$state"/sealed/* | xargs rm
+expect_exit 0 v check -r "$home/r"
+check_equal 'both' "$(wc -l <"$VTREE_TMP/stdout")" 2
+rm "$home/r/e"
+expect_exit 7 v check -r "$home/r"
+expect_stdout "^missing $home/r/e$"
+mv "$home/r/e.vsig" "$home/r/f.vsig"
+expect_exit 3 v check -r "$home/r"
+rm -r "${home:?}/r" "$home/alias"
+
 # The worst verdict is the exit status.
 put "$d/w1" text
 put "$d/w2" text

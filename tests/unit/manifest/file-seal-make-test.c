@@ -7,6 +7,7 @@
 #include "core/writer.h"
 #include "manifest/file-seal-check.h"
 #include "manifest/file-seal-make.h"
+#include "tests/unit/core/certificate.h"
 #include "tests/unit/core/fake-kernel.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ typedef struct {
   VtreePaths *paths;
   VtreeTrust *trust;
   GPtrArray *signers;
+  VtreeObjectSigner *object_signer; /* NULL but where a test makes one */
 } Fixture;
 
 static void
@@ -84,6 +86,7 @@ tear_down (Fixture *f, gconstpointer unused)
 {
   (void) unused;
   g_ptr_array_unref (f->signers);
+  vtree_object_signer_free (f->object_signer);
   vtree_trust_free (f->trust);
   vtree_paths_free (f->paths);
   g_free (f->file);
@@ -94,8 +97,10 @@ tear_down (Fixture *f, gconstpointer unused)
 static bool
 seal (Fixture *f, VtreeFileSealResult *result, GError **error)
 {
-  const VtreeFileSealOptions options
-    = { .paths = f->paths, .trust = f->trust, .signers = f->signers };
+  const VtreeFileSealOptions options = { .paths = f->paths,
+                                         .trust = f->trust,
+                                         .signers = f->signers,
+                                         .object_signer = f->object_signer };
   return vtree_file_seal_make (&options, f->file, result, error);
 }
 
@@ -237,6 +242,149 @@ test_unsealed_is_old (Fixture *f, gconstpointer unused)
   assert_verdict (f, VTREE_FILE_SEAL_OLDER, false);
 }
 
+/* --- built-in signatures ---------------------------------------------------------- */
+
+/* False, and the test is skipped, without openssl. */
+static bool
+make_object_signer (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (Certificate) certificate = CERTIFICATE_INIT;
+  if (!certificate_make (&certificate))
+    return false;
+  g_autofree char *key = g_build_filename (f->dir, "object.pem", NULL);
+  g_autofree char *cert = g_build_filename (f->dir, "object.crt", NULL);
+  g_assert_cmpint (g_rename (certificate.key, key), ==, 0);
+  g_assert_cmpint (g_rename (certificate.cert, cert), ==, 0);
+  f->object_signer = vtree_object_signer_new (key, cert, &error);
+  g_assert_no_error (error);
+  return true;
+}
+
+/* What the kernel was handed is a signature over what it measures. */
+static void
+assert_built_in (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeDigest digest;
+  bool enforced;
+  g_auto (VtreeFd) fd = open (f->file, O_RDONLY | O_CLOEXEC);
+  g_assert_true (vtree_kernel_measure (fd, &enforced, &digest, &error));
+  g_autoptr (GBytes) expected
+    = vtree_object_signer_sign (f->object_signer, &digest, &error);
+  g_assert_no_error (error);
+  g_autoptr (GBytes) signature = fake_kernel_signature_of (f->file);
+  g_assert_nonnull (signature);
+  g_assert_true (g_bytes_equal (signature, expected)); /* RSA: always the same */
+}
+
+static void
+test_signed (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  if (!make_object_signer (f))
+    return;
+  fake_kernel.requires_signatures = true;
+  seal_well (f);
+  assert_built_in (f);
+  seal_well (f); /* it has one already */
+  g_assert_cmpuint (fake_kernel.enabled, ==, 1);
+  assert_verdict (f, VTREE_FILE_SEAL_SEALED, true);
+  fake_kernel.requires_signatures = false;
+  g_clear_pointer (&f->object_signer, vtree_object_signer_free);
+  seal_well (f);
+}
+
+/* Seals, which has to fail and to say PART, and leaves neither seal nor verity. */
+static void
+refuse (Fixture *f, int code, const char *part)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (VtreeFileSealResult) result = { .seal = NULL };
+  g_assert_false (seal (f, &result, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, code, part);
+  assert_verdict (f, VTREE_FILE_SEAL_UNSEALED, false);
+}
+
+/* Asked for a signature, it does not go on without. */
+static void
+test_signed_impossible (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  if (!make_object_signer (f))
+    return;
+  fake_kernel.enable_errnum = EOPNOTSUPP;
+  refuse (f, VTREE_ERROR_UNSUPPORTED,
+          "to have a built-in signature, but this fakefs has no fs-verity");
+  fake_kernel.enable_errnum = EPERM;
+  refuse (f, VTREE_ERROR_FAILED, "immutable");
+  fake_kernel.enable_errnum = 0;
+  fake_kernel.supported = false;
+  refuse (f, VTREE_ERROR_UNSUPPORTED, "no built-in fs-verity signatures");
+  fake_kernel.supported = true;
+  fake_kernel.lies = true;
+  g_autoptr (GError) error = NULL;
+  g_auto (VtreeFileSealResult) result = { .seal = NULL };
+  g_assert_false (seal (f, &result, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "kernel measured");
+}
+
+/* A signature can't be added later; nor is one needed where nobody asks for it. */
+static void
+test_signed_too_late (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  g_autoptr (GError) error = NULL;
+  g_auto (VtreeFileSealResult) result = { .seal = NULL };
+  seal_well (f);
+  if (!make_object_signer (f))
+    return;
+  g_assert_false (seal (f, &result, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_UNSUPPORTED,
+                           "no built-in signature that can be seen");
+  assert_verdict (f, VTREE_FILE_SEAL_SEALED, true);
+}
+
+static void
+test_signature_required (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  fake_kernel.requires_signatures = true;
+  refuse (f, VTREE_ERROR_FAILED, "--object-key and --object-cert make one");
+}
+
+/* --- what was known --------------------------------------------------------------- */
+
+static void
+assert_known (Fixture *f, bool known)
+{
+  const VtreeFileSealChecker checker = { .paths = f->paths, .trust = f->trust };
+  g_auto (VtreeFileSealAnswer) answer = { .place = NULL };
+  vtree_file_seal_check (&checker, f->file, &answer);
+  g_assert_cmpint (answer.known, ==, known);
+}
+
+/* A seal that was accepted is remembered by its name, whether the file is replaced or
+ * gone; unsealing forgets it. */
+static void
+test_known (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  g_autoptr (GError) error = NULL;
+  VtreeUnsealResult result;
+  assert_known (f, false);
+  seal_well (f);
+  assert_known (f, false); /* it has its seal */
+  g_assert_cmpint (unlink (f->file), ==, 0);
+  assert_known (f, true);
+  write_file (f->file, "other");
+  assert_known (f, true);
+  assert_verdict (f, VTREE_FILE_SEAL_UNSEALED, false);
+  g_assert_true (
+    vtree_file_seal_unmake (f->paths, f->trust, f->file, 0, &result, &error));
+  assert_known (f, false);
+}
+
 /* --- places ----------------------------------------------------------------------- */
 
 static void
@@ -321,6 +469,11 @@ main (int argc, char **argv)
   ADD ("half-done", test_half_done);
   ADD ("refusals", test_refusals);
   ADD ("unsealed-is-old", test_unsealed_is_old);
+  ADD ("signed", test_signed);
+  ADD ("signed-impossible", test_signed_impossible);
+  ADD ("signed-too-late", test_signed_too_late);
+  ADD ("signature-required", test_signature_required);
+  ADD ("known", test_known);
   g_test_add_func ("/manifest/file-seal-target/places", test_places);
   g_test_add_func ("/manifest/file-seal-target/without-home", test_places_without_home);
   g_test_add_func ("/manifest/file-seal-target/home-through-a-symlink",
