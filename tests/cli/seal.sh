@@ -374,6 +374,7 @@ expect_exit 0 v check -r "$home/r"
 put "$home/r/a" 'another file'
 expect_exit 7 v check -r "$home/r"
 expect_stdout "^unsealed $home/r/a$"
+# shellcheck disable=SC2016 # those are in the text
 check 'what to do where that is meant' grep -q 'run `vtree mark reset @files/[0-9a-f]*`' \
   "$VTREE_TMP/stderr"
 v mark reset "$(grep -o '@files/[0-9a-f]*' "$VTREE_TMP/stderr")" --quiet
