@@ -5,7 +5,7 @@
  * that no head names.
  *
  *   locks -> version -> capture and stage -> manifest, checked -> statement, signed
- *   -> one syncfs, sealed, renamed -> one syncfs -> statement and signatures put
+ *   -> one syncfs, sealed, renamed -> one syncfs -> signatures put, then the statement
  *   -> head -> mark
  */
 #include "manifest/commit.h"

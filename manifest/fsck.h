@@ -5,7 +5,7 @@
  *
  * Every byte is read, whoever enforces it; where the kernel does, it hashes. A version
  * without a signature is reported unless it is newer than its ref's head: then it waits
- * for one, or its commit was interrupted. When all refs are checked, so are the objects
+ * for one. When all refs are checked, so are the objects
  * that none of them reaches. An object's bad Merkle file harms no path; a missing one
  * is no fault.
  */

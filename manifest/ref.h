@@ -58,10 +58,12 @@ bool vtree_refs_load (const VtreeRepo *repo, const char *name, uint64_t version,
  * seconds, -1 for ever. VTREE_ERROR_BUSY. */
 bool vtree_refs_lock (const VtreeRepo *repo, const char *name, int wait, VtreeFd *fd,
                       GError **error);
-/* Writes <version>.root and, unless SIG is NULL, <version>.sig, each durable before it
- * is visible; what the statement names has to be durable already. An existing other
- * statement of that version is an error. SEAL says how they are sealed, NULL: as the
- * repository's configuration does. */
+/* Writes <version>.sig, unless SIG is NULL, and then <version>.root, each durable
+ * before it is visible: no version that shall have a signature is ever without one.
+ * What the statement names has to be durable already. An existing other statement of
+ * that version is an error; where there is none, a signature that lies there is
+ * replaced, or removed if SIG is NULL. SEAL says how they are sealed, NULL: as the
+ * repository's configuration does. Exclusive lock on the ref. */
 bool vtree_refs_put (const VtreeRepo *repo, const char *name, uint64_t version,
                      GBytes *root, GBytes *sig, const VtreeSeal *seal, GError **error);
 /* Replaces the signature file, synced; SEAL as above. */

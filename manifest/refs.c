@@ -234,28 +234,44 @@ put (const Place *place, const char *file, GBytes *bytes, VtreePublishFlags flag
                                error);
 }
 
-/* A statement never changes: the same bytes again are no error. */
+/* A statement never changes: *FOUND, it is there already, with the same bytes. */
 static bool
-put_root (const Place *place, const char *file, GBytes *root, GError **error)
+find_root (const Place *place, const char *file, GBytes *root, bool *found,
+           GError **error)
 {
   g_autoptr (GBytes) old = NULL;
   if (!load (place->fd, file, VTREE_STATEMENT_MAX, &old, error))
     return false;
-  if (old == NULL)
-    return put (place, file, root, VTREE_PUBLISH_EXCLUSIVE, error);
-  return g_bytes_equal (old, root)
+  *found = old != NULL;
+  return old == NULL || g_bytes_equal (old, root)
          || vtree_error_set (error, VTREE_ERROR_INVALID,
                              "%s exists and is another statement", file);
 }
 
+/* What a commit that was interrupted signed is no signature of what has none. */
+static bool
+remove_signature (const Place *place, const char *file, GError **error)
+{
+  if (unlinkat (place->fd, file, 0) < 0)
+    return errno == ENOENT || vtree_error_set_errno (error, errno, "remove %s", file);
+  return fsync (place->fd) == 0
+         || vtree_error_set_errno (error, errno, "sync what %s was removed from", file);
+}
+
+/* The signature first: the statement makes the version, which is then never without
+ * its signature. */
 static bool
 put_version (const Place *place, uint64_t version, GBytes *root, GBytes *sig,
              GError **error)
 {
   g_autofree char *root_name = dup_file_name (version, ".root");
   g_autofree char *sig_name = dup_file_name (version, ".sig");
-  return put_root (place, root_name, root, error)
-         && (sig == NULL || put (place, sig_name, sig, VTREE_PUBLISH_REPLACE, error));
+  bool found;
+  if (!find_root (place, root_name, root, &found, error)
+      || (sig != NULL && !put (place, sig_name, sig, VTREE_PUBLISH_REPLACE, error))
+      || (sig == NULL && !found && !remove_signature (place, sig_name, error)))
+    return false;
+  return found || put (place, root_name, root, VTREE_PUBLISH_EXCLUSIVE, error);
 }
 
 bool

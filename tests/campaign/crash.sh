@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # kill -9 of a commit at 50 random moments (a tenth: 5): half of them by the clock, half
 # at a system call chosen by chance, where strace can do that. After each: the head is
-# a whole version, fsck finds nothing, the next commit succeeds, and gc leaves no
-# temporary file.
+# a whole version, fsck finds nothing, the next commit succeeds, fsck finds nothing still,
+# and gc leaves no temporary file.
 . "$(dirname "$0")/repository.sh"
 
 moments=5
@@ -79,6 +79,7 @@ one_moment() {
   check "moment $1 ($how): the head is a whole version" v verify app
   check "moment $1 ($how): fsck finds nothing" v fsck
   commit_whole "moment $1 ($how): the next commit succeeds" "$next"
+  check "moment $1 ($how): fsck finds nothing beside it" v fsck
   check "moment $1 ($how): gc succeeds" v gc --keep=1
   no_temporary_files "moment $1 ($how): no temporary file is left"
   check "moment $1 ($how): fsck finds nothing after gc" v fsck
