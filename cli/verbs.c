@@ -153,6 +153,15 @@ static const VtreeVerb verbs[] = {
     "DIR is any place in a mount; without it all mounts are listed.\n\n"
     "  vtree status ~/hello",
     0, 1, JSON, vtree_verb_status },
+  { "pull", "PATH [REF...]", "Take refs from another repository on this machine",
+    "PATH is a repository: a mounted disk's, a build server's. What REF resolves to "
+    "there\n"
+    "(default: every ref) is checked as for a mount, signature first, and its objects\n"
+    "as they arrive; the ref's head is moved last, and never back. Run it again after "
+    "an\n"
+    "interruption: what has arrived stays. Prints a line for each version.\n\n"
+    "  vtree pull /media/stick/repo apps/hello",
+    1, G_MAXUINT, REPO | JSON | QUIET | WAIT, vtree_verb_pull },
   { "fsck", "[REF...]", "Read and check everything, and name what is harmed",
     "Statements, manifests and the contents of all objects of the REFs (default: "
     "all).\n"

@@ -39,6 +39,7 @@ bool vtree_verb_mark_reset (VtreeCli *cli, GError **error);
 bool vtree_verb_mark_show (VtreeCli *cli, GError **error);
 bool vtree_verb_measure (VtreeCli *cli, GError **error);
 bool vtree_verb_mount (VtreeCli *cli, GError **error);
+bool vtree_verb_pull (VtreeCli *cli, GError **error);
 bool vtree_verb_refs (VtreeCli *cli, GError **error);
 bool vtree_verb_seal (VtreeCli *cli, GError **error);
 bool vtree_verb_show (VtreeCli *cli, GError **error);

@@ -196,19 +196,33 @@ take (VtreeIngest *ingest, VtreeStaged *staged, VtreeDigest *digest, GError **er
   return ok;
 }
 
+/* Takes STAGED if it is what was expected (NULL: anything). */
 static bool
-take_data (VtreeIngest *ingest, const void *data, size_t size, VtreeDigest *digest,
-           GError **error)
+take_expected (VtreeIngest *ingest, VtreeStaged *staged, const VtreeDigest *expected,
+               VtreeDigest *digest, GError **error)
+{
+  if (expected == NULL || vtree_digest_equal (&staged->digest, expected))
+    return take (ingest, staged, digest, error);
+  char text[VTREE_DIGEST_TEXT_MAX];
+  vtree_digest_format (&staged->digest, text);
+  vtree_staged_drop (ingest, staged);
+  vtree_staged_drop_merkle (ingest, staged);
+  return vtree_error_set (error, VTREE_ERROR_CORRUPT, "its contents are %s", text);
+}
+
+static bool
+take_data (VtreeIngest *ingest, const void *data, size_t size,
+           const VtreeDigest *expected, VtreeDigest *digest, GError **error)
 {
   g_auto (VtreeStaged) staged = VTREE_STAGED_INIT;
   return vtree_staged_from_data (ingest, data, size, &staged, error)
-         && take (ingest, &staged, digest, error);
+         && take_expected (ingest, &staged, expected, digest, error);
 }
 
 /* One byte more than SIZE is asked for, to see whether there is one. */
 static bool
-take_small (VtreeIngest *ingest, int fd, size_t size, VtreeDigest *digest,
-            GError **error)
+take_small (VtreeIngest *ingest, int fd, size_t size, const VtreeDigest *expected,
+            VtreeDigest *digest, GError **error)
 {
   g_autofree uint8_t *data = g_malloc (size + 1);
   size_t got;
@@ -216,16 +230,16 @@ take_small (VtreeIngest *ingest, int fd, size_t size, VtreeDigest *digest,
     return false;
   if (got != size)
     return vtree_error_set (error, VTREE_ERROR_CORRUPT, "it changed while it was read");
-  return take_data (ingest, data, size, digest, error);
+  return take_data (ingest, data, size, expected, digest, error);
 }
 
 static bool
-take_large (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *digest,
-            GError **error)
+take_large (VtreeIngest *ingest, int fd, uint64_t size, const VtreeDigest *expected,
+            VtreeDigest *digest, GError **error)
 {
   g_auto (VtreeStaged) staged = VTREE_STAGED_INIT;
   return vtree_staged_from_fd (ingest, fd, size, &staged, error)
-         && take (ingest, &staged, digest, error);
+         && take_expected (ingest, &staged, expected, digest, error);
 }
 
 static bool
@@ -245,23 +259,44 @@ prefix (GError **error, const VtreeIngest *ingest)
   return false;
 }
 
+static bool
+take_fd (VtreeIngest *ingest, int fd, uint64_t size, const VtreeDigest *expected,
+         VtreeDigest *digest, GError **error)
+{
+  return check_size (size, error)
+         && (size <= VTREE_INGEST_SMALL
+               ? take_small (ingest, fd, (size_t) size, expected, digest, error)
+               : take_large (ingest, fd, size, expected, digest, error));
+}
+
 bool
 vtree_ingest_fd (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *digest,
                  GError **error)
 {
-  bool ok = check_size (size, error)
-            && (size <= VTREE_INGEST_SMALL
-                  ? take_small (ingest, fd, (size_t) size, digest, error)
-                  : take_large (ingest, fd, size, digest, error));
-  return ok || prefix (error, ingest);
+  return take_fd (ingest, fd, size, NULL, digest, error) || prefix (error, ingest);
+}
+
+bool
+vtree_ingest_object (VtreeIngest *ingest, int fd, uint64_t size,
+                     const VtreeDigest *expected, GError **error)
+{
+  VtreeDigest digest;
+  return take_fd (ingest, fd, size, expected, &digest, error) || prefix (error, ingest);
 }
 
 bool
 vtree_ingest_bytes (VtreeIngest *ingest, const void *data, size_t size,
                     VtreeDigest *digest, GError **error)
 {
-  return (check_size (size, error) && take_data (ingest, data, size, digest, error))
+  return (check_size (size, error)
+          && take_data (ingest, data, size, NULL, digest, error))
          || prefix (error, ingest);
+}
+
+bool
+vtree_ingest_is_sealing (const VtreeIngest *ingest)
+{
+  return ingest->kernel;
 }
 
 /* --- sealing ---------------------------------------------------------------------- */

@@ -53,6 +53,14 @@ bool vtree_ingest_fd (VtreeIngest *ingest, int fd, uint64_t size, VtreeDigest *d
 bool vtree_ingest_bytes (VtreeIngest *ingest, const void *data, size_t size,
                          VtreeDigest *digest, GError **error);
 
+/* The same for contents that have to be EXPECTED: others are VTREE_ERROR_CORRUPT, and
+ * nothing of them stays. */
+bool vtree_ingest_object (VtreeIngest *ingest, int fd, uint64_t size,
+                          const VtreeDigest *expected, GError **error);
+
+/* Whether what is stored is sealed with the kernel's verity. */
+bool vtree_ingest_is_sealing (const VtreeIngest *ingest);
+
 /* Makes what was taken visible, durable first. More can be taken and sealed later. */
 bool vtree_ingest_seal (VtreeIngest *ingest, GError **error);
 bool vtree_ingest_sync (VtreeIngest *ingest, GError **error);

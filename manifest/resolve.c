@@ -31,6 +31,8 @@ vtree_resolved_free (VtreeResolved *resolved)
   if (resolved == NULL)
     return;
   vtree_statement_free (resolved->statement);
+  g_clear_pointer (&resolved->root, g_bytes_unref);
+  g_clear_pointer (&resolved->sig, g_bytes_unref);
   g_free (resolved->key_name);
   g_free (resolved->subject);
   g_ptr_array_unref (resolved->notes);
@@ -315,6 +317,8 @@ accept (Release *release, GBytes *root, GBytes *sig, GError **error)
       || !check_age (release, error))
     return NULL;
   check_validity (release);
+  resolved->root = g_bytes_ref (root);
+  resolved->sig = g_bytes_ref (sig);
   return g_steal_pointer (&resolved);
 }
 

@@ -36,6 +36,7 @@ typedef struct {
 /* What has been accepted. */
 typedef struct {
   VtreeStatement *statement; /* NULL for a manifest pinned by digest alone */
+  GBytes *root, *sig; /* the bytes that were accepted, both NULL without statement */
   VtreeDigest manifest;
   uint64_t manifest_size; /* bytes */
   VtreeKeyId key; /* that signed, or the certificate's; unset without statement */

@@ -452,6 +452,36 @@ test_clean_held_names (void)
   g_assert_cmpuint (repo_fixture_count (&fixture, "tmp"), ==, 0);
 }
 
+/* --- what is expected ------------------------------------------------------------- */
+
+static void
+test_expected (gconstpointer row)
+{
+  size_t size = sizes[GPOINTER_TO_SIZE (row)];
+  g_autofree uint8_t *data = repo_fixture_bytes (size, 1);
+  g_auto (RepoFixture) fixture = { 0 };
+  repo_fixture_init (&fixture, &plain);
+  VtreeDigest right = repo_fixture_put (&fixture, data, size);
+  data[size - 1] ^= 1;
+  g_autofree char *source = repo_fixture_source (data, size);
+  g_auto (VtreeFd) fd = open (source, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_autoptr (VtreeIngest) ingest = repo_fixture_ingest (&fixture);
+  g_autoptr (GError) error = NULL;
+  g_assert_false (vtree_ingest_object (ingest, fd, size, &right, &error));
+  vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "its contents are");
+  g_clear_error (&error);
+  VtreeIngestStats stats;
+  vtree_ingest_stats (ingest, &stats);
+  g_assert_cmpuint (stats.new_objects, ==, 0);
+  /* It does not stand in the way of the rest, nor of itself under its own name. */
+  VtreeDigest wrong = repo_fixture_ingest_file (ingest, source, size);
+  g_assert_true (vtree_ingest_object (ingest, fd, size, &wrong, &error));
+  g_assert_no_error (error);
+  repo_fixture_seal (ingest);
+  repo_fixture_check_stored (&fixture, &wrong, data, size);
+}
+
 #define ADD_TABLE(prefix, table, function)                                             \
   for (size_t i = 0; i < G_N_ELEMENTS (table); i++) {                                  \
     g_autofree char *path = g_strdup_printf (prefix "/%s", (table)[i].name);           \
@@ -472,6 +502,7 @@ main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
   add_sizes ("/core/ingest/size", test_size);
+  add_sizes ("/core/ingest/expected", test_expected);
   g_test_add_func ("/core/ingest/size-zero", test_size_zero);
   g_test_add_func ("/core/ingest/holes", test_holes);
   g_test_add_func ("/core/ingest/invisible", test_invisible_until_sealed);
