@@ -2,6 +2,7 @@
 /* `vtree gc`: the work is manifest/gc.h's. */
 #include "manifest/gc.h"
 #include "cli/argument.h"
+#include "cli/deployed.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -10,6 +11,8 @@
 
 typedef struct {
   const VtreeCli *cli;
+  const VtreePaths *paths;
+  const VtreeRepo *repo;
   VtreeJson *json; /* NULL: text */
   bool dry_run;
 } GcReport;
@@ -33,6 +36,26 @@ report_held (void *context, const char *manifest)
   const GcReport *report = context;
 
   vtree_cli_note (report->cli, "kept %s: a mount holds it", manifest);
+}
+
+/* As VtreeGcOptions.hold: deployments need their versions. */
+static bool
+find_holder (void *context, const char *ref, uint64_t version, char **holder,
+             GError **error)
+{
+  const GcReport *report = context;
+
+  return vtree_deployed_find_holder (report->paths, report->repo, ref, version, holder,
+                                     error);
+}
+
+static void
+report_kept (void *context, const char *ref, uint64_t version, const char *holder)
+{
+  const GcReport *report = context;
+
+  vtree_cli_note (report->cli, "kept %s@%" G_GUINT64_FORMAT ": %s", ref, version,
+                  holder);
 }
 
 static void
@@ -59,16 +82,20 @@ note_totals (const VtreeCli *cli, const VtreeGcResult *result, bool dry_run)
 }
 
 static bool
-collect (const VtreeCli *cli, const VtreeRepo *repo, const VtreeGcOptions *words,
-         GError **error)
+collect (const VtreeCli *cli, const VtreePaths *paths, const VtreeRepo *repo,
+         const VtreeGcOptions *words, GError **error)
 {
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
-  GcReport report = { .cli = cli, .json = json, .dry_run = words->dry_run };
+  GcReport report = {
+    .cli = cli, .paths = paths, .repo = repo, .json = json, .dry_run = words->dry_run
+  };
   VtreeGcResult result = { .versions = 0 };
   VtreeGcOptions options = *words;
 
   options.removed = report_removed;
   options.held = report_held;
+  options.hold = find_holder;
+  options.kept = report_kept;
   options.context = &report;
   if (json != NULL) {
     vtree_json_begin_answer (json);
@@ -128,5 +155,5 @@ vtree_verb_gc (VtreeCli *cli, GError **error)
     return false;
   options.dry_run = dry_run != FALSE;
   options.wait = cli->wait;
-  return collect (cli, repo, &options, error);
+  return collect (cli, paths, repo, &options, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `vtree refs`: what is there, unjudged, and the removal of a ref. */
+#include "cli/deployed.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -96,9 +97,29 @@ list_refs (const VtreeCli *cli, const VtreeRepo *repo, GError **error)
   return true;
 }
 
+/* What is deployed can't be run without its statement. */
 static bool
-delete_ref (const VtreeCli *cli, const VtreeRepo *repo, const char *name,
-            GError **error)
+check_holders (const VtreePaths *paths, const VtreeRepo *repo, const char *name,
+               const GArray *versions, GError **error)
+{
+  for (guint i = 0; i < versions->len; i++) {
+    uint64_t version = g_array_index (versions, uint64_t, i);
+    g_autofree char *holder = NULL;
+
+    if (!vtree_deployed_find_holder (paths, repo, name, version, &holder, error))
+      return false;
+    if (holder != NULL)
+      return vtree_error_set (error, VTREE_ERROR_BUSY,
+                              "delete %s: version %" G_GUINT64_FORMAT
+                              " belongs to %s; undeploy that first",
+                              name, version, holder);
+  }
+  return true;
+}
+
+static bool
+delete_ref (const VtreeCli *cli, const VtreePaths *paths, const VtreeRepo *repo,
+            const char *name, GError **error)
 {
   g_autoptr (GArray) versions = NULL;
   g_auto (VtreeFd) lock = -1;
@@ -107,7 +128,8 @@ delete_ref (const VtreeCli *cli, const VtreeRepo *repo, const char *name,
       || !vtree_repo_lock (repo, VTREE_REPO_LOCK_EXCLUSIVE, cli->wait, &lock, error))
     return false;
   versions = vtree_refs_versions (repo, name, error);
-  if (versions == NULL || !vtree_refs_remove (repo, name, error))
+  if (versions == NULL || !check_holders (paths, repo, name, versions, error)
+      || !vtree_refs_remove (repo, name, error))
     return false;
   vtree_cli_note (cli, "deleted %s with %u versions; gc frees the space", name,
                   versions->len);
@@ -130,6 +152,6 @@ vtree_verb_refs (VtreeCli *cli, GError **error)
   repo = vtree_cli_open_own_repo (cli, &paths, error);
   if (repo == NULL)
     return false;
-  return victim != NULL ? delete_ref (cli, repo, victim, error)
+  return victim != NULL ? delete_ref (cli, paths, repo, victim, error)
                         : list_refs (cli, repo, error);
 }

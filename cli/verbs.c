@@ -175,6 +175,42 @@ static const VtreeVerb verbs[] = {
     "Works on a full disk.\n\n"
     "  vtree gc --keep=1 --dry-run",
     0, 0, REPO | JSON | QUIET | WAIT, vtree_verb_gc },
+  { "deploy", "NAME REF", "Make a version of a ref the one that NAME stands for",
+    "Checks signature, version and manifest, and that all of it is there. Earlier "
+    "versions\n"
+    "stay for a rollback, as many as the configuration's `keep`. Prints the mount "
+    "point.\n\n"
+    "  vtree deploy hello apps/hello",
+    2, 2, REPO | JSON | QUIET | WAIT, vtree_verb_deploy },
+  { "upgrade", "[NAME...]", "Deploy the newest version of what is deployed",
+    "Without NAME all, but those that were rolled back: they stay where they are "
+    "until\n"
+    "they are named.\n\n"
+    "  vtree upgrade --check",
+    0, G_MAXUINT, JSON | QUIET | WAIT, vtree_verb_upgrade },
+  { "rollback", "NAME [VERSION]", "Go back to an earlier deployed version",
+    "Without VERSION to the one before. It is checked as it was when it was deployed.\n"
+    "\n"
+    "  vtree rollback hello",
+    1, 2, JSON | QUIET | WAIT, vtree_verb_rollback },
+  { "pin", "NAME [VERSION]", "Keep a deployed version until it is unpinned",
+    "Without VERSION the active one. Upgrades and gc leave it.\n\n"
+    "  vtree pin hello 7",
+    1, 2, QUIET | WAIT, vtree_verb_pin },
+  { "unpin", "NAME [VERSION]", "Let a pinned version go when its time comes",
+    "Without VERSION the active one.\n\n"
+    "  vtree unpin hello 7",
+    1, 2, QUIET | WAIT, vtree_verb_unpin },
+  { "undeploy", "NAME|--all", "Take a deployment away, with all its versions",
+    "The repository keeps what it has. Exit 8 while it is in use.\n\n"
+    "  vtree undeploy hello",
+    0, 1, QUIET | WAIT, vtree_verb_undeploy },
+  { "list", "", "List what is deployed",
+    "Columns: name, version, state (active, held, pinned, running, mounted), ref, when "
+    "it\n"
+    "was deployed.\n\n"
+    "  vtree list --json",
+    0, 0, JSON, vtree_verb_list },
   { "seal", "FILE...", "Seal plain files where they are: fs-verity and a signature",
     "The file can't be written to any more; `vtree unseal` first to edit it. Where "
     "the\n"

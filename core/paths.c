@@ -22,6 +22,7 @@ struct VtreePaths {
   char *repo;
   char *marks;
   char *sealed;
+  char *deploy;
   char *home; /* NULL for root */
   char *private;
   char **keys;
@@ -38,6 +39,7 @@ vtree_paths_free (VtreePaths *paths)
   g_free (paths->repo);
   g_free (paths->marks);
   g_free (paths->sealed);
+  g_free (paths->deploy);
   g_free (paths->home);
   g_free (paths->private);
   g_strfreev (paths->keys);
@@ -89,6 +91,7 @@ vtree_paths_new_for_system (const char *dir)
   paths->repo = g_strconcat (dir, VTREE_STATE_DIR "/repo", NULL);
   paths->marks = g_strconcat (dir, VTREE_STATE_DIR "/marks", NULL);
   paths->sealed = g_strconcat (dir, VTREE_STATE_DIR "/sealed", NULL);
+  paths->deploy = g_strconcat (dir, VTREE_STATE_DIR "/deploy", NULL);
   set_lists (paths, vendor, system, NULL);
   return paths;
 }
@@ -126,6 +129,7 @@ vtree_paths_new_for_user (const char *home, GError **error)
   paths->repo = g_build_filename (data, "repo", NULL);
   paths->marks = g_build_filename (state, "marks", NULL);
   paths->sealed = g_build_filename (state, "sealed", NULL);
+  paths->deploy = g_build_filename (data, "deploy", NULL);
   if (home != NULL && g_path_is_absolute (home))
     paths->home = g_canonicalize_filename (home, NULL);
   set_lists (paths, VTREE_VENDOR_DIR, VTREE_SYSCONF_DIR, config);
@@ -177,6 +181,12 @@ const char *
 vtree_paths_sealed (const VtreePaths *paths)
 {
   return paths->sealed;
+}
+
+const char *
+vtree_paths_deploy (const VtreePaths *paths)
+{
+  return paths->deploy;
 }
 
 const char *

@@ -31,6 +31,8 @@ const char *vtree_paths_marks (const VtreePaths *paths);
 /* The log of what this user has sealed: /var/lib/vtree/sealed or
  * $XDG_STATE_HOME/vtree/sealed. */
 const char *vtree_paths_sealed (const VtreePaths *paths);
+/* Where deployments are: /var/lib/vtree/deploy or $XDG_DATA_HOME/vtree/deploy. */
+const char *vtree_paths_deploy (const VtreePaths *paths);
 /* The user's home directory, absolute; NULL for root, whose files go by their absolute
  * paths, and where there is none. */
 const char *vtree_paths_home (const VtreePaths *paths);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns which versions of a ref a gc keeps: its head; of those up to the head the
- * newest, as many as it was told; and all that are newer than the head (not signed yet,
- * or a commit that was interrupted).
+ * newest, as many as it was told, and those that somebody holds; and all that are newer
+ * than the head (not signed yet, or a commit that was interrupted).
  *
  * The statements are parsed though no signature has been checked: an unsigned version
  * must be kept too, and a forged statement can only make a gc keep more.
@@ -40,6 +40,24 @@ doom (VtreeGc *gc, const char *ref, uint64_t version)
   g_ptr_array_add (gc->doomed, doomed);
 }
 
+/* One that the number of versions does not keep: perhaps somebody else does. */
+static bool
+plan_old (VtreeGc *gc, const char *ref, uint64_t version, GError **error)
+{
+  const VtreeGcOptions *options = gc->options;
+  g_autofree char *holder = NULL;
+  if (options->hold != NULL
+      && !options->hold (options->context, ref, version, &holder, error))
+    return false;
+  if (holder == NULL) {
+    doom (gc, ref, version);
+    return true;
+  }
+  if (options->kept != NULL)
+    options->kept (options->context, ref, version, holder);
+  return keep_manifest (gc, ref, version, error);
+}
+
 static bool
 plan_ref (VtreeGc *gc, const char *ref, GError **error)
 {
@@ -53,7 +71,8 @@ plan_ref (VtreeGc *gc, const char *ref, GError **error)
     uint64_t version = g_array_index (versions, uint64_t, i);
     bool published = has_head && version <= head;
     if (published && kept >= gc->options->keep) {
-      doom (gc, ref, version);
+      if (!plan_old (gc, ref, version, error))
+        return false;
       continue;
     }
     kept += published;

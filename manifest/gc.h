@@ -17,6 +17,12 @@ typedef struct {
   void (*removed) (void *context, const char *what);
   /* called for each manifest that only a mount keeps; may be NULL */
   void (*held) (void *context, const char *manifest);
+  /* Who else needs VERSION of REF: *HOLDER (to be freed), NULL for nobody. Called with
+   * the lock held, for versions that would go; may be NULL */
+  bool (*hold) (void *context, const char *ref, uint64_t version, char **holder,
+                GError **error);
+  /* called for each version that HOLDER alone keeps; may be NULL */
+  void (*kept) (void *context, const char *ref, uint64_t version, const char *holder);
   void *context;
 } VtreeGcOptions;
 
