@@ -172,15 +172,23 @@ open_version (int fd, uint64_t version, VtreeFd *dir, GError **error)
                              number);
 }
 
+/* A removal that was killed may have taken the mount point. What is mounted there is
+ * left alone. */
+static bool
+ensure_files (int dir, GError **error)
+{
+  struct stat st;
+  g_auto (VtreeFd) files = -1;
+  return fstatat (dir, VTREE_DEPLOY_FILES, &st, AT_SYMLINK_NOFOLLOW) == 0
+         || errno != ENOENT || make_directory (dir, VTREE_DEPLOY_FILES, &files, error);
+}
+
 static bool
 activate (int fd, uint64_t version, GError **error)
 {
   char number[VTREE_DEPLOY_NUMBER_MAX];
   g_auto (VtreeFd) dir = -1;
-  g_auto (VtreeFd) files = -1;
-  /* A removal that was killed may have taken the mount point. */
-  if (!open_version (fd, version, &dir, error)
-      || !make_directory (dir, VTREE_DEPLOY_FILES, &files, error)
+  if (!open_version (fd, version, &dir, error) || !ensure_files (dir, error)
       || !vtree_remove (fd, NEW_ACTIVE, error))
     return false;
   if (symlinkat (vtree_deploy_version_name (version, number), fd, NEW_ACTIVE) < 0
