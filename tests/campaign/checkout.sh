@@ -129,7 +129,7 @@ fresh() {
   if [ -e "$dir" ]; then
     check "$name (after $after ms): whole" rsync_silent "$VTREE_TMP/new" "$dir"
   else
-    check "$name (after $after ms): not at all, and it said so" [ "$status" != 0 ]
+    check "$name (after $after ms): not at all, nor was it said" [ "$status" != 0 ]
     stopped=$((stopped + 1))
   fi
   update new "$dir"
