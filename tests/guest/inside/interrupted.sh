@@ -88,6 +88,12 @@ placing() {
   [ "$(find "$repo/objects" -type f -newer "$VTREE_TMP/before" | wc -l)" -gt 20 ]
 }
 
+# left: what the killed commit left: in tmp, or, where the blow came that late, placed.
+left() {
+  ls "$repo/tmp"
+  find "$repo/objects" -type f -newer "$VTREE_TMP/before"
+}
+
 # beside VTREE-ARGUMENT...: in the background; $job.
 beside() {
   vtree_here "$@" >"$VTREE_TMP/beside" 2>&1 &
@@ -112,12 +118,13 @@ kill_commits() {
   repo=$2/repo
   ref=$name
   shift 2
-  vtree_here init >/dev/null
+  vtree_here init --pack-threshold=0 >/dev/null
   vtree_here commit "$ref" src/old --verity=require >/dev/null
   for moment; do
+    touch "$VTREE_TMP/before"
     beside commit "$ref" src/large --verity=require
     killed "$name, $moment" "$moment"
-    check "$name, $moment: something is left" [ -n "$(ls "$repo/tmp")" ]
+    check "$name, $moment: something is left" [ -n "$(left)" ]
     check_whole "$name, $moment"
   done
   check_version "$name: the old version" "$ref@1" src/old
@@ -166,7 +173,7 @@ case $GUEST_PHASE in
     mke2fs -q -t ext4 -O verity -b 4096 "$GUEST_SPARE_DEV"
     use_spare
     ref=app
-    vtree_here init >/dev/null
+    vtree_here init --pack-threshold=0 >/dev/null
     vtree_here commit app src/old --verity=require
     cp -a src "$VTREE_TMP/host/etc" "$VTREE_TMP/spare/"
     sync
