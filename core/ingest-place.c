@@ -214,7 +214,7 @@ place_objects (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
   for (guint i = 0; i < sorted->len; i++) {
     VtreeTaken *taken = sorted->pdata[i];
     char path[VTREE_DIGEST_PATH_MAX], staged[VTREE_STAGED_NAME_MAX];
-    if (!taken->object)
+    if (!taken->object || taken->pack)
       continue;
     vtree_digest_path (&taken->digest, path);
     vtree_staged_name (taken->number, staged);
@@ -222,6 +222,37 @@ place_objects (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
         || !rename_object (&fanout, taken, staged, path + 3, error))
       return prefix_object (error, ingest, &taken->digest);
     taken->object = false;
+  }
+  return true;
+}
+
+/* One that is there already has the same name, and so the same bytes, or it is bad:
+ * ours takes its place; whoever has it open keeps it. */
+static bool
+place_pack (VtreeIngest *ingest, VtreeTaken *pack, GError **error)
+{
+  g_auto (Fanout) fanout = { ingest, ingest->packs_fd, "", -1 };
+  char path[VTREE_DIGEST_PATH_MAX], staged[VTREE_STAGED_NAME_MAX];
+  vtree_digest_path (&pack->digest, path);
+  vtree_staged_name (pack->number, staged);
+  if (!open_fanout (&fanout, path, error)
+      || !rename_over (&fanout, staged, path + 3, error)) {
+    g_prefix_error (error, "pack: ");
+    return prefix_object (error, ingest, &pack->digest);
+  }
+  pack->object = false;
+  /* Whoever looks at the directory's time shall see it; see packs.c. */
+  return futimens (ingest->packs_fd, NULL) == 0 || errno == EPERM
+         || vtree_error_set_errno (error, errno, "set the time of packs/");
+}
+
+static bool
+place_packs (VtreeIngest *ingest, GPtrArray *sorted, GError **error)
+{
+  for (guint i = 0; i < sorted->len; i++) {
+    VtreeTaken *taken = sorted->pdata[i];
+    if (taken->pack && taken->object && !place_pack (ingest, taken, error))
+      return false;
   }
   return true;
 }
@@ -282,6 +313,6 @@ vtree_place (VtreeIngest *ingest, GPtrArray *taken, GError **error)
   if (ingest->kernel && !enable_all (ingest, taken, error))
     return false;
   return place_merkle_files (ingest, taken, error)
-         && place_objects (ingest, taken, error)
+         && place_objects (ingest, taken, error) && place_packs (ingest, taken, error)
          && (!ingest->kernel || drop_merkle_files (ingest, taken, error));
 }

@@ -5,12 +5,14 @@
  *   ingest.c        the public functions, the table of what was taken
  *   ingest-stage.c  contents into staged files, with digest and Merkle file
  *   ingest-reuse.c  is what the store has under this digest any good?
+ *   ingest-pack.c   the same for slices; small contents into a pack
  *   ingest-place.c  staged files to their names in the store
  */
 #pragma once
 
 #include "core/ingest.h"
 #include "core/merkle.h"
+#include "core/packs.h"
 #include "core/staging.h"
 #include <stdatomic.h>
 
@@ -39,24 +41,39 @@ typedef struct {
   bool enforced;   /* the object of that name is the kernel's affair already */
   bool sealed;     /* …because we have sealed it in its place */
   bool bad;        /* …or a Merkle file, and one of them was not what its name says */
+  bool packed;     /* it waits in the spool for a pack, … */
+  uint64_t spooled; /* …from this offset on, */
+  guint order;      /* …to come in this order; 0: none */
+  bool pack;        /* it is itself a pack */
 } VtreeTaken;
 
 struct VtreeIngest {
+  const VtreeRepo *repo;
   char *path; /* the repository's, escaped, for messages */
   VtreeDigestAlg alg;
+  VtreeVerityPolicy verity;        /* as it was asked for */
   bool kernel;                     /* objects are sealed with the kernel's verity */
-  const VtreeObjectSigner *signer; /* …and with a signature */
   bool reads_enforced;             /* see VtreeIngestOptions */
+  const VtreeObjectSigner *signer; /* who signs that; NULL: nobody */
+  GHashTable *leaving;             /* see VtreeIngestOptions */
   VtreeStaging staging;
   VtreeFd objects_fd;
   VtreeFd merkle_fd;
+  VtreeFd packs_fd;
+  VtreePacks *packs;       /* as they were when it began */
+  uint32_t pack_threshold; /* bytes; what is at most so large goes into a pack */
   atomic_uint next_number;
   atomic_bool no_reflink; /* the filesystem said that it has none */
 
   GMutex lock;       /* for all below */
   GHashTable *taken; /* digest -> VtreeTaken, which it is in and owned by */
+  GHashTable *own;   /* the same, for what has to be a file of its own */
+  VtreeFd spool;     /* contents that wait for a pack, without a name; -1: none */
+  guint ordered;     /* how many have been given an order */
+  uint64_t spooled;  /* bytes in it */
   VtreeIngestStats stats;
   GPtrArray *replaced; /* VtreeDigest * */
+  GArray *made;        /* VtreeDigest: packs */
 };
 
 /* Contents on their way in: in memory or staged. */
@@ -64,6 +81,7 @@ typedef struct {
   VtreeDigest digest;
   uint64_t size;
   const void *data;  /* NULL: staged */
+  bool own_file;     /* no slice will do */
   VtreeFd fd;        /* staged contents, readable and writable, or -1 */
   VtreeFd merkle_fd; /* staged Merkle file, or -1 */
   unsigned number;
@@ -88,6 +106,8 @@ bool vtree_staged_from_fd (VtreeIngest *ingest, int fd, uint64_t size,
 /* Bytes in memory, which must outlive STAGED: hashed, Merkle file staged. */
 bool vtree_staged_from_data (VtreeIngest *ingest, const void *data, size_t size,
                              VtreeStaged *staged, GError **error);
+/* Makes the staged file, empty. */
+bool vtree_staged_make (const VtreeIngest *ingest, VtreeStaged *staged, GError **error);
 /* Makes the staged file of contents that are in memory; gives it its final mode. */
 bool vtree_staged_keep (VtreeIngest *ingest, VtreeStaged *staged, GError **error);
 /* Likewise the Merkle file. */
@@ -112,6 +132,20 @@ bool vtree_reuse_object (const VtreeIngest *ingest, const VtreeStaged *staged,
                          VtreeReuse *reuse, GError **error);
 bool vtree_reuse_merkle (const VtreeIngest *ingest, const VtreeStaged *staged,
                          VtreeReuse *reuse, GError **error);
+
+/* The same for the slices that the store's packs have; weak ones count as absent. */
+bool vtree_reuse_slice (const VtreeIngest *ingest, const VtreeStaged *staged,
+                        VtreeReuse *reuse, GError **error);
+/* Seals the packs that are not sealed, as far as that is possible. */
+bool vtree_ingest_strengthen_packs (const VtreeIngest *ingest, GError **error);
+
+/* Puts contents that are in memory where they wait for a pack; from any thread. */
+bool vtree_ingest_spool (VtreeIngest *ingest, const VtreeStaged *staged,
+                         VtreeTaken *taken, GError **error);
+/* Writes and stages a pack, *PACK, of all in STAGED (VtreeTaken *) that wait for one;
+ * without any nothing is done. The spool is gone afterwards. */
+bool vtree_ingest_pack (VtreeIngest *ingest, const GPtrArray *staged, VtreeTaken *pack,
+                        GError **error);
 
 /* Brings the staged files of all of TAKEN (VtreeTaken *) to their names. */
 bool vtree_place (VtreeIngest *ingest, GPtrArray *taken, GError **error);

@@ -212,11 +212,18 @@ vtree_staged_from_data (VtreeIngest *ingest, const void *data, size_t size,
 
 /* --- keeping and dropping --------------------------------------------------------- */
 
+bool
+vtree_staged_make (const VtreeIngest *ingest, VtreeStaged *staged, GError **error)
+{
+  char name[VTREE_STAGED_NAME_MAX];
+  return make_file (ingest, vtree_staged_name (staged->number, name), &staged->fd,
+                    error);
+}
+
 static bool
 write_staged (VtreeIngest *ingest, VtreeStaged *staged, GError **error)
 {
-  char name[VTREE_STAGED_NAME_MAX];
-  if (!make_file (ingest, vtree_staged_name (staged->number, name), &staged->fd, error))
+  if (!vtree_staged_make (ingest, staged, error))
     return false;
   if (vtree_fd_pwrite (staged->fd, staged->data, (size_t) staged->size, 0, error))
     return true;

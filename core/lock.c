@@ -25,7 +25,7 @@ vtree_lock_take (int fd, VtreeLockKind kind, int wait, GError **error)
     if (errno != EWOULDBLOCK)
       return vtree_error_set_errno (error, errno, "lock");
     if (g_get_monotonic_time () >= end)
-      return vtree_error_set (error, VTREE_ERROR_BUSY, "somebody else holds the lock");
+      return vtree_error_set (error, VTREE_ERROR_BUSY, VTREE_LOCK_HELD);
     g_usleep (POLL_US);
   }
   return true;

@@ -15,10 +15,13 @@
 
 /* Bytes read before they are verified: still in the processor's cache by then. */
 #define RUN_SIZE ((size_t) 128 * 1024)
+/* Bytes of a slice in memory that count as much as a descriptor. */
+#define SLICE_WEIGHT 8192
 
 struct VtreeObject {
   atomic_uint refs;
-  VtreeFd fd;
+  VtreeFd fd;    /* -1: a slice of a pack, then */
+  uint8_t *data; /* has all of the contents, checked before they came here */
   VtreeObjectSpec spec;
   VtreeEnforcer enforcer;
   /* Where the daemon verifies; NULL until a small object has been measured, or a
@@ -149,17 +152,35 @@ set_up (VtreeObject *object, VtreeFd *merkle_fd, GError **error)
          || make_merkle (object, NULL, error);
 }
 
-VtreeObject *
-vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
-                       GError **error)
+/* Takes FD. */
+static VtreeObject *
+object_new (int fd, const VtreeObjectSpec *spec)
 {
-  g_auto (VtreeFd) owned_merkle_fd = merkle_fd;
-  g_autoptr (VtreeObject) object = g_new0 (VtreeObject, 1);
+  VtreeObject *object = g_new0 (VtreeObject, 1);
   atomic_init (&object->refs, 1);
   atomic_init (&object->merkle, NULL);
   object->fd = fd;
   object->spec = *spec;
   g_mutex_init (&object->rebuild_lock);
+  return object;
+}
+
+VtreeObject *
+vtree_object_new_from_data_take (void *data, const VtreeObjectSpec *spec,
+                                 VtreeEnforcer enforcer)
+{
+  VtreeObject *object = object_new (-1, spec);
+  object->data = data;
+  object->enforcer = enforcer;
+  return object;
+}
+
+VtreeObject *
+vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
+                       GError **error)
+{
+  g_auto (VtreeFd) owned_merkle_fd = merkle_fd;
+  g_autoptr (VtreeObject) object = object_new (fd, spec);
   if (set_up (object, &owned_merkle_fd, error))
     return g_steal_pointer (&object);
   prefix_digest (error, spec);
@@ -181,6 +202,7 @@ vtree_object_unref (VtreeObject *object)
   vtree_merkle_free (atomic_load (&object->merkle));
   g_mutex_clear (&object->rebuild_lock);
   vtree_fd_close (object->fd);
+  g_free (object->data);
   g_free (object);
 }
 
@@ -267,7 +289,7 @@ bool
 vtree_object_prepare (VtreeObject *object, const VtreeWhile *wanted, GError **error)
 {
   if (object->enforcer != VTREE_ENFORCER_DAEMON || is_small (&object->spec))
-    return true;
+    return true; /* as is every slice */
   g_mutex_lock (&object->rebuild_lock);
   bool ok = prepare (object, wanted, error);
   g_mutex_unlock (&object->rebuild_lock);
@@ -362,6 +384,10 @@ static bool
 read_range (VtreeObject *object, void *data, size_t size, uint64_t offset,
             GError **error)
 {
+  if (object->data != NULL) {
+    memcpy (data, object->data + offset, size);
+    return true;
+  }
   if (object->enforcer != VTREE_ENFORCER_DAEMON)
     return read_plain (object, data, size, offset, error);
   bool measured = atomic_load (&object->merkle) != NULL;
@@ -389,7 +415,7 @@ vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t offset
 bool
 vtree_object_is_measured (const VtreeObject *object)
 {
-  return object->enforcer != VTREE_ENFORCER_DAEMON
+  return object->data != NULL || object->enforcer != VTREE_ENFORCER_DAEMON
          || atomic_load (&object->merkle) != NULL;
 }
 
@@ -428,6 +454,8 @@ vtree_object_peek_fd (const VtreeObject *object)
 unsigned
 vtree_object_descriptors (const VtreeObject *object)
 {
+  if (object->data != NULL)
+    return 1 + (unsigned) (object->spec.size / SLICE_WEIGHT);
   bool has_tree
     = object->enforcer == VTREE_ENFORCER_DAEMON && !is_small (&object->spec);
   return has_tree ? 2 : 1;
@@ -448,6 +476,7 @@ check_named (int fd, GError **error)
 bool
 vtree_object_hold (const VtreeObject *object, int wait, GError **error)
 {
+  g_return_val_if_fail (object->fd >= 0, false);
   if (vtree_lock_take (object->fd, VTREE_LOCK_SHARED, wait, error)
       && check_named (object->fd, error))
     return true;

@@ -25,6 +25,8 @@ typedef struct {
   /* Nothing that takes long is done by the way: what needs a Merkle file that has to be
    * computed fails with VTREE_ERROR_BUSY, until vtree_object_prepare(). */
   bool deferred;
+  /* Only a file of its own will do, not a slice of a pack: what is to be locked. */
+  bool own_file;
 } VtreeObjectSpec;
 
 /* Takes FD (read-only, regular file) and MERKLE_FD (or -1) in any case. Cost does not
@@ -35,6 +37,10 @@ typedef struct {
  * (require), VTREE_ERRNO_ERROR. */
 VtreeObject *vtree_object_new_take (int fd, int merkle_fd, const VtreeObjectSpec *spec,
                                     GError **error);
+/* Takes DATA, the whole contents, which ENFORCER has checked already: a slice of a
+ * pack. */
+VtreeObject *vtree_object_new_from_data_take (void *data, const VtreeObjectSpec *spec,
+                                              VtreeEnforcer enforcer);
 VtreeObject *vtree_object_ref (VtreeObject *object);
 void vtree_object_unref (VtreeObject *object);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeObject, vtree_object_unref)
@@ -64,10 +70,12 @@ bool vtree_object_read (VtreeObject *object, void *data, size_t size, uint64_t o
 VtreeEnforcer vtree_object_enforcer (const VtreeObject *object);
 uint64_t vtree_object_size (const VtreeObject *object);
 
-/* Borrowed; for flock(2), and for splice and passthrough where the kernel enforces. */
+/* Borrowed; for flock(2), and for splice and passthrough where the kernel enforces. -1
+ * for a slice of a pack, which has none. */
 int vtree_object_peek_fd (const VtreeObject *object);
 
-/* How many descriptors it holds (1 or 2). */
+/* How many descriptors it holds (1 or 2); a slice of a pack counts as one, and one more
+ * for each 8 KiB, for the memory that it holds. */
 unsigned vtree_object_descriptors (const VtreeObject *object);
 
 /* Long enough for whoever has the other kind of lock, which is a gc, or what replaces

@@ -23,6 +23,7 @@ struct VtreePaths {
   char *marks;
   char *sealed;
   char *deploy;
+  char *cache;
   char *home; /* NULL for root */
   char *private;
   char **keys;
@@ -40,6 +41,7 @@ vtree_paths_free (VtreePaths *paths)
   g_free (paths->marks);
   g_free (paths->sealed);
   g_free (paths->deploy);
+  g_free (paths->cache);
   g_free (paths->home);
   g_free (paths->private);
   g_strfreev (paths->keys);
@@ -92,6 +94,7 @@ vtree_paths_new_for_system (const char *dir)
   paths->marks = g_strconcat (dir, VTREE_STATE_DIR "/marks", NULL);
   paths->sealed = g_strconcat (dir, VTREE_STATE_DIR "/sealed", NULL);
   paths->deploy = g_strconcat (dir, VTREE_STATE_DIR "/deploy", NULL);
+  paths->cache = g_strconcat (dir, VTREE_STATE_DIR "/cache", NULL);
   set_lists (paths, vendor, system, NULL);
   return paths;
 }
@@ -130,6 +133,10 @@ vtree_paths_new_for_user (const char *home, GError **error)
   paths->marks = g_build_filename (state, "marks", NULL);
   paths->sealed = g_build_filename (state, "sealed", NULL);
   paths->deploy = g_build_filename (data, "deploy", NULL);
+  /* Only who wants a cache needs a place for it. */
+  g_autofree char *cache = find_base ("XDG_CACHE_HOME", home, ".cache", NULL);
+  paths->cache = cache != NULL ? g_steal_pointer (&cache)
+                               : g_build_filename (state, "cache", NULL);
   if (home != NULL && g_path_is_absolute (home))
     paths->home = g_canonicalize_filename (home, NULL);
   set_lists (paths, VTREE_VENDOR_DIR, VTREE_SYSCONF_DIR, config);
@@ -181,6 +188,12 @@ const char *
 vtree_paths_sealed (const VtreePaths *paths)
 {
   return paths->sealed;
+}
+
+const char *
+vtree_paths_cache (const VtreePaths *paths)
+{
+  return paths->cache;
 }
 
 const char *
@@ -250,6 +263,39 @@ vtree_paths_settings (const VtreePaths *paths)
   return (const char *const *) paths->settings;
 }
 
+/* Whether this is a user namespace in which no uid is 0. */
+static bool
+has_no_root (void)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents ("/proc/self/uid_map", &text, NULL, NULL))
+    return false;
+  g_auto (GStrv) lines = g_strsplit (g_strstrip (text), "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    if (g_ascii_strtoull (*line, NULL, 10) == 0)
+      return false;
+  return true;
+}
+
+static bool
+is_overflow_uid (uid_t uid)
+{
+  g_autofree char *text = NULL;
+  guint64 number = 0;
+  return g_file_get_contents ("/proc/sys/kernel/overflowuid", &text, NULL, NULL)
+         && g_ascii_string_to_unsigned (g_strstrip (text), 10, 1, UINT32_MAX, &number,
+                                        NULL)
+         && number == uid;
+}
+
+static bool
+is_roots (uid_t uid)
+{
+  return uid == 0
+         || (g_getenv (VTREE_PATHS_CHECKED_ENV) != NULL && is_overflow_uid (uid)
+             && has_no_root ());
+}
+
 bool
 vtree_paths_check_owner (int fd, const char *path, GError **error)
 {
@@ -257,7 +303,7 @@ vtree_paths_check_owner (int fd, const char *path, GError **error)
   g_autofree char *name = vtree_error_escape (path, -1);
   if (fstat (fd, &st) < 0)
     return vtree_error_set_errno (error, errno, "check the owner of %s", name);
-  if (st.st_uid != 0 && st.st_uid != geteuid ())
+  if (st.st_uid != geteuid () && !is_roots (st.st_uid))
     return vtree_error_set (error, VTREE_ERROR_UNTRUSTED,
                             "%s belongs to uid %ju, not to root or this user: "
                             "it can't be relied on until you chown it",

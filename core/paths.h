@@ -33,6 +33,8 @@ const char *vtree_paths_marks (const VtreePaths *paths);
 const char *vtree_paths_sealed (const VtreePaths *paths);
 /* Where deployments are: /var/lib/vtree/deploy or $XDG_DATA_HOME/vtree/deploy. */
 const char *vtree_paths_deploy (const VtreePaths *paths);
+/* What can be lost at any time: /var/lib/vtree/cache or $XDG_CACHE_HOME/vtree. */
+const char *vtree_paths_cache (const VtreePaths *paths);
 /* The user's home directory, absolute; NULL for root, whose files go by their absolute
  * paths, and where there is none. */
 const char *vtree_paths_home (const VtreePaths *paths);
@@ -65,6 +67,11 @@ int vtree_paths_open_directory (const char *dir, bool make, bool *missing,
  * absence. Returns an owned descriptor, or -1; *MISSING as above. VTREE_ERROR_INVALID:
  * no regular file. */
 int vtree_paths_open_file (const char *file, bool *missing, GError **error);
+
+/* Set by who has checked all of the system's directories and files above, and then has
+ * entered a user namespace that has no root: in there root's uid reads as the overflow
+ * uid, which is taken for root's as long as this stands in the environment. */
+#define VTREE_PATHS_CHECKED_ENV "VTREE_OWNERS_CHECKED"
 
 /* True if what FD is open on belongs to root or the effective user and neither group
  * nor others may write to it (the group bits are an ACL's mask, so ACLs are covered).

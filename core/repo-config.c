@@ -9,6 +9,8 @@
 
 #define GROUP "core"
 #define KEEP_MAX 1000000
+/* What a reader has to know where there may be packs. */
+#define FEATURE_PACKS "packs"
 
 struct VtreeRepoConfig {
   GKeyFile *file;
@@ -29,7 +31,7 @@ check_verity (const char *value)
 }
 
 static bool
-check_shared (const char *value)
+check_boolean (const char *value)
 {
   return strcmp (value, "true") == 0 || strcmp (value, "false") == 0;
 }
@@ -40,15 +42,24 @@ check_keep (const char *value)
   return g_ascii_string_to_unsigned (value, 10, 1, KEEP_MAX, NULL, NULL);
 }
 
+static bool
+check_threshold (const char *value)
+{
+  return g_ascii_string_to_unsigned (value, 10, 0, VTREE_REPO_PACK_THRESHOLD_MAX, NULL,
+                                     NULL);
+}
+
 static const struct {
   const char *key;
   const char *fallback;
   const char *words; /* what it may be, for messages */
   bool (*check) (const char *value);
 } keys[] = {
+  { "auto-repack", "false", "true or false", check_boolean },
   { "digest", "sha256", "sha256 or sha512", check_digest },
   { "keep", "2", "a number from 1 to 1000000", check_keep },
-  { "shared", "false", "true or false", check_shared },
+  { "pack-threshold", "0", "a number of bytes from 0 to 65536", check_threshold },
+  { "shared", "false", "true or false", check_boolean },
   { "verity", "auto", "auto, require or off", check_verity },
 };
 
@@ -86,6 +97,29 @@ value_of (const VtreeRepoConfig *config, size_t index)
   return value != NULL ? value : g_strdup (keys[index].fallback);
 }
 
+bool
+vtree_repo_config_has_packs (const VtreeRepoConfig *config)
+{
+  g_autofree char *features
+    = g_key_file_get_value (config->file, GROUP, "features", NULL);
+  return g_strcmp0 (features, FEATURE_PACKS) == 0;
+}
+
+/* Programs that know no packs shall not take for missing what lies in one. */
+void
+vtree_repo_config_add_packs (VtreeRepoConfig *config)
+{
+  g_key_file_set_string (config->file, GROUP, "features", FEATURE_PACKS);
+}
+
+static void
+set_threshold (VtreeRepoConfig *config, uint32_t threshold)
+{
+  g_key_file_set_integer (config->file, GROUP, "pack-threshold", (gint) threshold);
+  if (threshold > 0)
+    vtree_repo_config_add_packs (config);
+}
+
 VtreeRepoConfig *
 vtree_repo_config_new (const VtreeRepoOptions *options)
 {
@@ -97,6 +131,7 @@ vtree_repo_config_new (const VtreeRepoOptions *options)
   g_key_file_set_string (config->file, GROUP, "verity",
                          vtree_verity_policy_name (options->verity));
   g_key_file_set_boolean (config->file, GROUP, "shared", options->shared);
+  set_threshold (config, options->pack_threshold);
   return config;
 }
 
@@ -125,7 +160,7 @@ check_version (const VtreeRepoConfig *config, GError **error)
                             version, VTREE_REPO_VERSION);
   g_autofree char *features
     = g_key_file_get_value (config->file, GROUP, "features", NULL);
-  if (features == NULL || *features == '\0')
+  if (features == NULL || *features == '\0' || strcmp (features, FEATURE_PACKS) == 0)
     return true;
   g_autofree char *escaped = vtree_error_escape (features, -1);
   return vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
@@ -182,10 +217,12 @@ vtree_repo_config_options (const VtreeRepoConfig *config, VtreeRepoOptions *opti
   g_autofree char *digest = vtree_repo_config_value (config, "digest", NULL);
   g_autofree char *verity = vtree_repo_config_value (config, "verity", NULL);
   g_autofree char *shared = vtree_repo_config_value (config, "shared", NULL);
+  g_autofree char *threshold = vtree_repo_config_value (config, "pack-threshold", NULL);
   bool known = vtree_digest_alg_parse (digest, &options->digest)
                && vtree_verity_policy_parse (verity, &options->verity);
   g_assert (known && shared != NULL);
   options->shared = strcmp (shared, "true") == 0;
+  options->pack_threshold = (uint32_t) g_ascii_strtoull (threshold, NULL, 10);
 }
 
 char *
@@ -202,7 +239,10 @@ vtree_repo_config_change (VtreeRepoConfig *config, const char *key, const char *
   int index = find_key (key, error);
   if (index < 0 || !check_value ((size_t) index, value, VTREE_ERROR_INVALID, error))
     return false;
-  g_key_file_set_string (config->file, GROUP, key, value);
+  if (strcmp (key, "pack-threshold") == 0)
+    set_threshold (config, (uint32_t) g_ascii_strtoull (value, NULL, 10));
+  else
+    g_key_file_set_string (config->file, GROUP, key, value);
   return true;
 }
 

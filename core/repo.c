@@ -90,14 +90,21 @@ make_lock (int dirfd, GError **error)
 }
 
 static bool
-publish_config (int dirfd, const VtreeRepoConfig *config, GError **error)
+publish_sealed_config (int dirfd, const VtreeRepoConfig *config, const VtreeSeal *seal,
+                       GError **error)
 {
   g_autoptr (GBytes) bytes = vtree_repo_config_serialize (config);
+  return vtree_publish_sealed (dirfd, VTREE_REPO_CONFIG_NAME, bytes, CONFIG_MODE,
+                               VTREE_PUBLISH_REPLACE, seal, error);
+}
+
+static bool
+publish_config (int dirfd, const VtreeRepoConfig *config, GError **error)
+{
   VtreeRepoOptions options;
   vtree_repo_config_options (config, &options);
   VtreeSeal seal = { options.verity, options.digest, NULL };
-  return vtree_publish_sealed (dirfd, VTREE_REPO_CONFIG_NAME, bytes, CONFIG_MODE,
-                               VTREE_PUBLISH_REPLACE, &seal, error);
+  return publish_sealed_config (dirfd, config, &seal, error);
 }
 
 /* The configuration comes last: where it is, the rest is. */
@@ -163,7 +170,7 @@ load_config (int dirfd, GError **error)
     return NULL;
   if (bytes == NULL) {
     vtree_error_set (error, VTREE_ERROR_MISSING,
-                     "not a repository (no file 'config'); 'vtree init' makes one");
+                     "not a repository (no file 'config'); `vtree init` makes one");
     return NULL;
   }
   return vtree_repo_config_parse (bytes, error);
@@ -193,7 +200,7 @@ open_top (const char *path, GError **error)
     return fd;
   if (errno == ENOENT)
     vtree_error_set (error, VTREE_ERROR_MISSING,
-                     "no such directory; 'vtree init' makes a repository");
+                     "no such directory; `vtree init` makes a repository");
   else
     vtree_error_set_errno (error, errno, "open the directory");
   return -1;
@@ -317,6 +324,31 @@ vtree_repo_seal_config (const VtreeRepo *repo, const VtreeSeal *seal, bool *done
     return true;
   g_autofree char *escaped = vtree_error_escape (repo->path, -1);
   g_prefix_error (error, "seal the configuration of %s: ", escaped);
+  return false;
+}
+
+/* Who has the lock shared may do that, too: whoever changes anything else has it alone,
+ * and of two who do this at the same time both write the same. */
+static bool
+announce_packs (const VtreeRepo *repo, const VtreeSeal *seal, GError **error)
+{
+  g_autoptr (VtreeRepoConfig) config = load_config (repo->dirfd, error);
+  if (config == NULL)
+    return false;
+  if (vtree_repo_config_has_packs (config))
+    return true;
+  vtree_repo_config_add_packs (config);
+  return publish_sealed_config (repo->dirfd, config, seal, error);
+}
+
+bool
+vtree_repo_announce_packs (const VtreeRepo *repo, const VtreeSeal *seal, GError **error)
+{
+  if (vtree_repo_config_has_packs (repo->config) || announce_packs (repo, seal, error))
+    return true;
+  g_autofree char *escaped = vtree_error_escape (repo->path, -1);
+  g_prefix_error (error,
+                  "say in the configuration of %s that there are packs: ", escaped);
   return false;
 }
 

@@ -11,10 +11,15 @@
 
 typedef struct VtreeRepo VtreeRepo;
 
+/* What a new repository should have as its pack threshold, bytes: doc/packs.md has the
+ * measurements. */
+#define VTREE_REPO_PACK_THRESHOLD 4096
+
 typedef struct {
   VtreeDigestAlg digest;
   VtreeVerityPolicy verity; /* for commits */
   bool shared;              /* 0755 and world-readable contents only */
+  uint32_t pack_threshold;  /* bytes; contents of at most so many go into packs */
 } VtreeRepoOptions;
 
 typedef enum {
@@ -51,6 +56,12 @@ bool vtree_repo_lock (const VtreeRepo *repo, VtreeRepoLock kind, int wait, Vtree
  * repository's lock, either kind. */
 bool vtree_repo_seal_config (const VtreeRepo *repo, const VtreeSeal *seal, bool *done,
                              GError **error);
+
+/* Sees to it that the configuration says that there may be packs: replaces it by one,
+ * sealed as SEAL says, if it does not. To be called before the first one gets its name;
+ * the caller holds the repository's lock, either kind. */
+bool vtree_repo_announce_packs (const VtreeRepo *repo, const VtreeSeal *seal,
+                                GError **error);
 
 /* The repository's configuration: keys of [core] ("digest", "verity", "shared", "keep",
  * later ones). Unknown keys: VTREE_ERROR_INVALID. set replaces the file atomically;

@@ -149,42 +149,6 @@ check_located (VtreeLocated *located, const VtreeDigest *digest,
                   : check_plain (located, digest, verdict, message, error);
 }
 
-/* Errors: also VTREE_ERROR_MISSING. */
-static bool
-locate (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
-        VtreeLocated *located, GError **error)
-{
-  if (!vtree_store_locate (store, digest, true, located, error))
-    return false;
-  if (located->fd >= 0)
-    return check_size (located, size, error);
-  return vtree_error_set (error, VTREE_ERROR_MISSING, "it is not in the store");
-}
-
-bool
-vtree_store_check_object (const VtreeStore *store, const VtreeDigest *digest,
-                          uint64_t size, VtreeStoreVerdict *verdict, char **message,
-                          GError **error)
-{
-  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
-  GError *failed = NULL;
-  *verdict = VTREE_STORE_GOOD;
-  *message = NULL;
-  if (locate (store, digest, size, &located, &failed)
-      && check_located (&located, digest, verdict, message, &failed))
-    return true;
-  return judge (failed, verdict, message, error);
-}
-
-/* --- sealing ---------------------------------------------------------------------- */
-
-void
-vtree_store_sealed_clear (VtreeStoreSealed *sealed)
-{
-  g_clear_pointer (&sealed->message, g_free);
-  g_clear_pointer (&sealed->unsealed, g_free);
-}
-
 /* One that was killed may have left it writable. */
 static bool
 mend_mode (int fd, GError **error)
@@ -207,6 +171,151 @@ look_at_sealed (const VtreeLocated *located, const VtreeObjectSigner *signer,
     return false;
   sealed->sealing = lacks ? VTREE_STORE_SEALED_UNSIGNED : VTREE_STORE_SEALED_BEFORE;
   return true;
+}
+
+/* LOCATED stays empty where there is no file of its own. */
+static bool
+locate (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
+        VtreeLocated *located, GError **error)
+{
+  return vtree_store_locate (store, digest, true, located, error)
+         && (located->fd < 0 || check_size (located, size, error));
+}
+
+/* --- slices ----------------------------------------------------------------------- */
+
+typedef struct {
+  bool seal;
+  const VtreeObjectSigner *signer;
+  VtreeStoreSealed *sealed; /* of the best copy so far */
+  bool good;                /* there is one that is whole */
+  GError *failed;           /* what is wrong with the first that is not */
+} Copies;
+
+/* One that can't be sealed is a good copy all the same. */
+static bool
+seal_pack (VtreePack *pack, const VtreeObjectSigner *signer, VtreeStoreSealed *sealed,
+           GError **error)
+{
+  VtreeLocated located = { .fd = vtree_pack_peek_fd (pack), .merkle_fd = -1 };
+  g_autoptr (GError) failed = NULL;
+  if (vtree_pack_is_enforced (pack))
+    return look_at_sealed (&located, signer, sealed, error);
+  if (vtree_seal_in_place (located.fd, OBJECT_MODE, vtree_pack_name (pack), signer,
+                           &failed)) {
+    sealed->sealing = VTREE_STORE_SEALED_NOW;
+    return true;
+  }
+  if (!vtree_seal_is_inability (failed) && !vtree_object_fault (failed)) {
+    g_propagate_error (error, g_steal_pointer (&failed));
+    return false;
+  }
+  g_free (sealed->unsealed);
+  sealed->unsealed = g_strdup (failed->message);
+  return true;
+}
+
+static bool
+check_copy (const Copies *copies, VtreePack *pack, uint64_t index,
+            const VtreePackEntry *entry, GError **error)
+{
+  g_autofree uint8_t *data = g_malloc (entry->size);
+  return vtree_pack_read (pack, index, entry, VTREE_VERITY_AUTO, data, error)
+         && (!copies->seal || seal_pack (pack, copies->signer, copies->sealed, error));
+}
+
+/* VtreePacksEach: goes on until there is a copy that is all that it can be. */
+static bool
+look_at_copy (void *context, VtreePack *pack, uint64_t index,
+              const VtreePackEntry *entry)
+{
+  Copies *copies = context;
+  g_autoptr (GError) failed = NULL;
+  if (check_copy (copies, pack, index, entry, &failed))
+    copies->good = true;
+  else if (copies->failed == NULL)
+    copies->failed = g_steal_pointer (&failed);
+  return !copies->good
+         || (copies->seal && copies->sealed->sealing != VTREE_STORE_SEALED_NOW
+             && copies->sealed->sealing != VTREE_STORE_SEALED_BEFORE);
+}
+
+/* Until there is a good copy, or the packs are those that have been looked at. */
+static bool
+look_at_copies (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
+                Copies *copies, GError **error)
+{
+  VtreePacks *packs = vtree_store_packs (store);
+  uint64_t wanted = size == VTREE_STORE_ANY_SIZE ? VTREE_PACKS_ANY_SIZE : size;
+  bool again = true;
+  for (unsigned attempt = 0; again && attempt < VTREE_STORE_ATTEMPTS; attempt++) {
+    guint generation = vtree_packs_generation (packs);
+    g_clear_error (&copies->failed);
+    if (!vtree_packs_find (packs, digest, wanted, look_at_copy, copies, error))
+      return false;
+    if (copies->good)
+      return true;
+    if (!vtree_store_has_changed (store, generation, &again, error))
+      return false;
+  }
+  return true;
+}
+
+/* Errors: also VTREE_ERROR_MISSING. */
+static bool
+check_slices (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
+              Copies *copies, GError **error)
+{
+  bool ok = look_at_copies (store, digest, size, copies, error);
+  if (ok && !copies->good && copies->failed == NULL)
+    ok = vtree_error_set (error, VTREE_ERROR_MISSING, "it is not in the store");
+  else if (ok && !copies->good) {
+    g_propagate_error (error, g_steal_pointer (&copies->failed));
+    ok = false;
+  }
+  g_clear_error (&copies->failed);
+  return ok;
+}
+
+/* --- checking --------------------------------------------------------------------- */
+
+bool
+vtree_store_check_slice (const VtreeStore *store, const VtreeDigest *digest,
+                         uint64_t size, VtreeStoreVerdict *verdict, char **message,
+                         GError **error)
+{
+  Copies copies = { .seal = false };
+  GError *failed = NULL;
+  *verdict = VTREE_STORE_GOOD;
+  *message = NULL;
+  return check_slices (store, digest, size, &copies, &failed)
+         || judge (failed, verdict, message, error);
+}
+
+bool
+vtree_store_check_object (const VtreeStore *store, const VtreeDigest *digest,
+                          uint64_t size, VtreeStoreVerdict *verdict, char **message,
+                          GError **error)
+{
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
+  GError *failed = NULL;
+  *verdict = VTREE_STORE_GOOD;
+  *message = NULL;
+  Copies copies = { .seal = false };
+  if (locate (store, digest, size, &located, &failed)
+      && (located.fd >= 0 ? check_located (&located, digest, verdict, message, &failed)
+                          : check_slices (store, digest, size, &copies, &failed)))
+    return true;
+  return judge (failed, verdict, message, error);
+}
+
+/* --- sealing a file of its own ---------------------------------------------------- */
+
+void
+vtree_store_sealed_clear (VtreeStoreSealed *sealed)
+{
+  g_clear_pointer (&sealed->message, g_free);
+  g_clear_pointer (&sealed->unsealed, g_free);
 }
 
 /* One that can't be sealed is checked as any other. */
@@ -248,9 +357,11 @@ vtree_store_seal_object (const VtreeStore *store, const VtreeDigest *digest,
 {
   g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
   GError *failed = NULL;
+  Copies copies = { .seal = true, .signer = signer, .sealed = sealed };
   *sealed = (VtreeStoreSealed){ .verdict = VTREE_STORE_GOOD };
   if (locate (store, digest, size, &located, &failed)
-      && seal_located (&located, digest, signer, sealed, &failed))
+      && (located.fd >= 0 ? seal_located (&located, digest, signer, sealed, &failed)
+                          : check_slices (store, digest, size, &copies, &failed)))
     return true;
   g_clear_pointer (&sealed->unsealed, g_free);
   return judge (failed, &sealed->verdict, &sealed->message, error);

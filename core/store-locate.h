@@ -26,3 +26,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeLocated, vtree_located_clear)
  * VTREE_ERRNO_ERROR. */
 bool vtree_store_locate (const VtreeStore *store, const VtreeDigest *digest,
                          bool with_merkle, VtreeLocated *located, GError **error);
+
+/* Looks at a store that changes under our hands. */
+#define VTREE_STORE_ATTEMPTS 4
+
+/* *CHANGED: packs have come or gone since *GENERATION was that of the set; then another
+ * look may find what this one has not. */
+bool vtree_store_has_changed (const VtreeStore *store, guint generation, bool *changed,
+                              GError **error);

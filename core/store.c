@@ -3,8 +3,9 @@
  * Owns finding an object's bytes by its digest, listing and removing objects. Makes
  * none: see ingest.c. Paths come from digests alone.
  *
- * vtree_store_locate() is the seam: an object is loose today; in a pack, or with a
- * source elsewhere, later. Whatever it finds is only a claim, which object.c verifies.
+ * An object is a file of its own, which vtree_store_locate() finds and object.c
+ * verifies, or a slice of a pack, which is verified before it becomes an object. A
+ * repack may move it from the one to the other between two looks.
  */
 #include "core/store.h"
 
@@ -18,24 +19,29 @@
 #include <string.h>
 #include <unistd.h>
 
+/* No size of an object. */
+#define NOWHERE UINT64_MAX
+
 struct VtreeStore {
   char *path; /* for messages */
   VtreeDigestAlg alg;
   VtreeFd objects_fd;
   VtreeFd merkle_fd; /* -1: none */
+  VtreePacks *packs;
 };
 
 /* --- opening ---------------------------------------------------------------------- */
 
 static VtreeStore *
 store_new_take (const char *path, VtreeDigestAlg alg, VtreeFd *objects_fd,
-                VtreeFd *merkle_fd)
+                VtreeFd *merkle_fd, VtreeFd *packs_fd)
 {
   VtreeStore *store = g_new0 (VtreeStore, 1);
   store->path = vtree_error_escape (path, -1);
   store->alg = alg;
   store->objects_fd = vtree_fd_steal (objects_fd);
   store->merkle_fd = vtree_fd_steal (merkle_fd);
+  store->packs = vtree_packs_new_take (vtree_fd_steal (packs_fd), alg);
   return store;
 }
 
@@ -46,13 +52,15 @@ open_repository (int top, const char *path, VtreeDigestAlg alg, VtreeStore **sto
 {
   g_auto (VtreeFd) objects_fd = -1;
   g_auto (VtreeFd) merkle_fd = -1;
+  g_auto (VtreeFd) packs_fd = -1;
   if (!vtree_beneath_open_directory (top, "objects", &objects_fd, error))
     return false;
   if (objects_fd < 0)
     return true;
-  if (!vtree_beneath_open_directory (top, "merkle", &merkle_fd, error))
+  if (!vtree_beneath_open_directory (top, "merkle", &merkle_fd, error)
+      || !vtree_beneath_open_directory (top, "packs", &packs_fd, error))
     return false;
-  *store = store_new_take (path, alg, &objects_fd, &merkle_fd);
+  *store = store_new_take (path, alg, &objects_fd, &merkle_fd, &packs_fd);
   return true;
 }
 
@@ -86,7 +94,7 @@ open_path (const char *path, VtreeDigestAlg alg, GError **error)
   }
   if (!open_repository (top, path, alg, &store, error))
     return NULL;
-  return store != NULL ? store : store_new_take (path, alg, &top, &none);
+  return store != NULL ? store : store_new_take (path, alg, &top, &none, &none);
 }
 
 VtreeStore *
@@ -107,6 +115,7 @@ vtree_store_free (VtreeStore *store)
     return;
   vtree_fd_close (store->objects_fd);
   vtree_fd_close (store->merkle_fd);
+  vtree_packs_free (store->packs);
   g_free (store->path);
   g_free (store);
 }
@@ -156,47 +165,218 @@ vtree_store_locate (const VtreeStore *store, const VtreeDigest *digest,
   return true;
 }
 
-static bool
-locate_or_fail (const VtreeStore *store, const VtreeObjectSpec *spec,
-                VtreeLocated *located, GError **error)
+/* --- slices ----------------------------------------------------------------------- */
+
+typedef struct {
+  const VtreeObjectSpec *spec;
+  VtreeObject *object; /* the answer */
+  GError *failed;      /* what is wrong with the first copy that is damaged */
+} Slice;
+
+/* Who has checked what came out of PACK. */
+static VtreeEnforcer
+enforcer_of (const VtreePack *pack, VtreeVerityPolicy policy)
 {
+  if (policy == VTREE_VERITY_OFF)
+    return VTREE_ENFORCER_NONE;
+  return vtree_pack_is_enforced (pack) ? VTREE_ENFORCER_KERNEL : VTREE_ENFORCER_DAEMON;
+}
+
+/* VtreePacksEach: takes the first good copy. */
+static bool
+take_slice (void *context, VtreePack *pack, uint64_t index, const VtreePackEntry *entry)
+{
+  Slice *slice = context;
+  const VtreeObjectSpec *spec = slice->spec;
+  g_autofree uint8_t *data = g_malloc (entry->size);
+  g_autoptr (GError) failed = NULL;
+  if (vtree_pack_read (pack, index, entry, spec->policy, data, &failed)) {
+    slice->object = vtree_object_new_from_data_take (g_steal_pointer (&data), spec,
+                                                     enforcer_of (pack, spec->policy));
+    return false;
+  }
+  if (slice->failed == NULL)
+    slice->failed = g_steal_pointer (&failed);
+  return true;
+}
+
+/* *OBJECT is NULL, and the result true, where no pack has it; false where only damaged
+ * ones have. */
+static bool
+open_slice (const VtreeStore *store, const VtreeObjectSpec *spec, VtreeObject **object,
+            GError **error)
+{
+  Slice slice = { .spec = spec };
+  *object = NULL;
+  if (spec->own_file || spec->size == 0 || spec->size > VTREE_PACK_OBJECT_MAX)
+    return true;
+  bool ok = vtree_packs_find (store->packs, &spec->digest, spec->size, take_slice,
+                              &slice, error);
+  *object = slice.object;
+  if (ok && slice.object == NULL && slice.failed != NULL) {
+    g_propagate_error (error, g_steal_pointer (&slice.failed));
+    ok = false;
+  }
+  g_clear_error (&slice.failed);
+  return ok;
+}
+
+/* --- opening an object ------------------------------------------------------------ */
+
+/* *OBJECT is NULL, and the result true, where there is no file of its own. */
+static bool
+open_loose (const VtreeStore *store, const VtreeObjectSpec *spec, VtreeObject **object,
+            GError **error)
+{
+  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
   /* Only the daemon's own verification needs a Merkle file. */
   bool with_merkle = spec->policy == VTREE_VERITY_AUTO;
   char text[VTREE_DIGEST_TEXT_MAX];
-  bool ok = vtree_store_locate (store, &spec->digest, with_merkle, located, error);
-  if (ok && located->fd < 0)
-    ok = vtree_error_set (error, VTREE_ERROR_MISSING, "not in the store %s",
-                          store->path);
-  if (!ok)
+  *object = NULL;
+  if (!vtree_store_locate (store, &spec->digest, with_merkle, &located, error)) {
     g_prefix_error (error, "object %s: ", vtree_digest_format (&spec->digest, text));
-  return ok;
+    return false;
+  }
+  if (located.fd < 0)
+    return true;
+  *object = vtree_object_new_take (vtree_fd_steal (&located.fd),
+                                   vtree_fd_steal (&located.merkle_fd), spec, error);
+  return *object != NULL;
+}
+
+/* Packs first, which have most of what is small enough; what is damaged there may be
+ * good as a file. */
+static bool
+open_anywhere (const VtreeStore *store, const VtreeObjectSpec *spec,
+               VtreeObject **object, GError **error)
+{
+  g_autoptr (GError) damaged = NULL;
+  if (!open_slice (store, spec, object, &damaged) && damaged->domain != VTREE_ERROR
+      && !vtree_object_fault (damaged)) {
+    g_propagate_error (error, g_steal_pointer (&damaged));
+    return false;
+  }
+  if (*object != NULL)
+    return true;
+  if (!open_loose (store, spec, object, error))
+    return false;
+  if (*object != NULL || damaged == NULL)
+    return true;
+  g_propagate_error (error, g_steal_pointer (&damaged));
+  return false;
+}
+
+bool
+vtree_store_has_changed (const VtreeStore *store, guint generation, bool *changed,
+                         GError **error)
+{
+  if (!vtree_packs_refresh (store->packs, error))
+    return false;
+  *changed = vtree_packs_generation (store->packs) != generation;
+  return true;
+}
+
+/* False for what another look can't change; an error or a missing object can be that of
+ * a pack which has come, or of one which is gone, since the packs were listed. */
+static bool
+may_have_moved (const VtreeStore *store, const VtreeObjectSpec *spec,
+                const GError *failed, guint generation, GError **error)
+{
+  bool changed;
+  if (spec->own_file || (failed != NULL && !vtree_object_fault (failed)))
+    return false;
+  return vtree_store_has_changed (store, generation, &changed, error) && changed;
 }
 
 VtreeObject *
 vtree_store_open_object (const VtreeStore *store, const VtreeObjectSpec *spec,
                          GError **error)
 {
+  g_autoptr (GError) failed = NULL;
+  g_autoptr (GError) refresh_failed = NULL;
+  bool again = true;
+  for (unsigned attempt = 0; again && attempt < VTREE_STORE_ATTEMPTS; attempt++) {
+    VtreeObject *object;
+    guint generation = vtree_packs_generation (store->packs);
+    g_clear_error (&failed);
+    if (open_anywhere (store, spec, &object, &failed) && object != NULL)
+      return object;
+    again = may_have_moved (store, spec, failed, generation, &refresh_failed);
+  }
+  char text[VTREE_DIGEST_TEXT_MAX];
+  if (failed != NULL)
+    g_propagate_error (error, g_steal_pointer (&failed));
+  else if (refresh_failed != NULL)
+    g_propagate_error (error, g_steal_pointer (&refresh_failed));
+  else
+    vtree_error_set (error, VTREE_ERROR_MISSING, "object %s: not in the store %s",
+                     vtree_digest_format (&spec->digest, text), store->path);
+  return NULL;
+}
+
+/* VtreePacksEach */
+static bool
+note_size (void *context, VtreePack *pack, uint64_t index, const VtreePackEntry *entry)
+{
+  uint64_t *size = context;
+  (void) pack;
+  (void) index;
+  *size = entry->size;
+  return false;
+}
+
+static bool
+find_once (const VtreeStore *store, const VtreeDigest *digest, uint64_t *size,
+           GError **error)
+{
   g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
-  if (!locate_or_fail (store, spec, &located, error))
-    return NULL;
-  return vtree_object_new_take (vtree_fd_steal (&located.fd),
-                                vtree_fd_steal (&located.merkle_fd), spec, error);
+  if (!vtree_store_locate (store, digest, false, &located, error))
+    return false;
+  if (located.fd >= 0)
+    *size = located.size;
+  return located.fd >= 0
+         || vtree_packs_find (store->packs, digest, VTREE_PACKS_ANY_SIZE, note_size,
+                              size, error);
+}
+
+/* *SIZE is NOWHERE, and stays so for what is not there. */
+static bool
+find (const VtreeStore *store, const VtreeDigest *digest, uint64_t *size,
+      GError **error)
+{
+  bool again = true;
+  for (unsigned attempt = 0; again && attempt < VTREE_STORE_ATTEMPTS; attempt++) {
+    guint generation = vtree_packs_generation (store->packs);
+    if (!find_once (store, digest, size, error))
+      return false;
+    if (*size != NOWHERE)
+      return true;
+    if (!vtree_store_has_changed (store, generation, &again, error))
+      return false;
+  }
+  return true;
 }
 
 bool
 vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *found,
                   uint64_t *size, GError **error)
 {
-  g_auto (VtreeLocated) located = VTREE_LOCATED_INIT;
-  if (!vtree_store_locate (store, digest, false, &located, error)) {
+  uint64_t there = NOWHERE;
+  if (!find (store, digest, &there, error)) {
     char text[VTREE_DIGEST_TEXT_MAX];
     g_prefix_error (error, "find object %s: ", vtree_digest_format (digest, text));
     return false;
   }
-  *found = located.fd >= 0;
+  *found = there != NOWHERE;
   if (*found)
-    *size = located.size;
+    *size = there;
   return true;
+}
+
+VtreePacks *
+vtree_store_packs (const VtreeStore *store)
+{
+  return store->packs;
 }
 
 bool

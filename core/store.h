@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding objects. A store is the objects/ (and merkle/, later packs/) of a repository,
- * or a bare directory of that layout. Thread-safe, immutable.
+ * Finding objects. A store is the objects/, merkle/ and packs/ of a repository, or a
+ * bare directory of the layout of objects/. An object is loose, a file of its own, or a
+ * slice of a pack, or both; unless it matters, the functions here do not tell.
+ * Thread-safe, immutable to see.
  */
 #pragma once
 
-#include "core/object.h"
+#include "core/packs.h"
 #include "core/repo.h"
 
 typedef struct VtreeStore VtreeStore;
@@ -18,7 +20,11 @@ VtreeStore *vtree_store_open (const char *path, VtreeDigestAlg alg, GError **err
 void vtree_store_free (VtreeStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStore, vtree_store_free)
 
-/* Opens the object named by SPEC. Errors: VTREE_ERROR_MISSING, _CORRUPT (also for what
+/* Borrowed; as long as STORE. */
+VtreePacks *vtree_store_packs (const VtreeStore *store);
+
+/* Opens the object named by SPEC. A damaged slice is passed over where there is another
+ * copy. Errors: VTREE_ERROR_MISSING, _CORRUPT (also for what
  * is no regular file), _UNSUPPORTED. */
 VtreeObject *vtree_store_open_object (const VtreeStore *store,
                                       const VtreeObjectSpec *spec, GError **error);
@@ -28,8 +34,8 @@ VtreeObject *vtree_store_open_object (const VtreeStore *store,
 bool vtree_store_find (const VtreeStore *store, const VtreeDigest *digest, bool *found,
                        uint64_t *size, GError **error);
 
-/* Opens the file that stands for DIGEST, read-only, and verifies nothing; *FD is -1
- * where there is none. For locking it, and for a look at what claims to be what.
+/* Opens the file that stands for DIGEST alone, read-only, and verifies nothing; *FD is
+ * -1 where there is none. For locking it, and for a look at what claims to be what.
  * Errors: VTREE_ERROR_CORRUPT (no regular file). */
 bool vtree_store_open_raw (const VtreeStore *store, const VtreeDigest *digest,
                            VtreeFd *fd, GError **error);
@@ -56,12 +62,18 @@ typedef enum {
 #define VTREE_STORE_ANY_SIZE UINT64_MAX
 
 /* Verifies an object in full, whoever enforces it: reads all of it and of its Merkle
- * file (a missing one is no fault). SIZE may be VTREE_STORE_ANY_SIZE. *MESSAGE (g_free)
+ * file (a missing one is no fault). A loose one decides; else one good slice is
+ * enough. SIZE may be VTREE_STORE_ANY_SIZE. *MESSAGE (g_free)
  * says what is wrong, NULL where nothing is. An object that can't be read is a corrupt
  * one; false is for what is not the object's fault. */
 bool vtree_store_check_object (const VtreeStore *store, const VtreeDigest *digest,
                                uint64_t size, VtreeStoreVerdict *verdict,
                                char **message, GError **error);
+
+/* The same of the copies in packs alone. */
+bool vtree_store_check_slice (const VtreeStore *store, const VtreeDigest *digest,
+                              uint64_t size, VtreeStoreVerdict *verdict, char **message,
+                              GError **error);
 
 typedef enum {
   VTREE_STORE_NOT_SEALED, /* it could not be, or it was not the right one */
@@ -95,7 +107,7 @@ bool vtree_store_seal_object (const VtreeStore *store, const VtreeDigest *digest
 bool vtree_store_remove_merkle (const VtreeStore *store, const VtreeDigest *digest,
                                 bool *removed, GError **error);
 
-/* Removes an object and its Merkle file, whatever stands in their place; absence is no
- * error. The caller holds the repository's exclusive lock. */
+/* Removes a loose object and its Merkle file, whatever stands in their place; absence
+ * is no error. The caller holds the repository's exclusive lock. */
 bool vtree_store_remove (const VtreeStore *store, const VtreeDigest *digest,
                          GError **error);

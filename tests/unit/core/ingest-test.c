@@ -454,6 +454,14 @@ test_clean_held_names (void)
 
 /* --- what is expected ------------------------------------------------------------- */
 
+static bool
+expect_fd (VtreeIngest *ingest, int fd, uint64_t size, const VtreeDigest *digest,
+           GError **error)
+{
+  const VtreeIngestExpected expected = { .digest = *digest };
+  return vtree_ingest_expected_fd (ingest, fd, size, &expected, error);
+}
+
 static void
 test_expected (gconstpointer row)
 {
@@ -468,7 +476,7 @@ test_expected (gconstpointer row)
   g_assert_cmpint (fd, >=, 0);
   g_autoptr (VtreeIngest) ingest = repo_fixture_ingest (&fixture);
   g_autoptr (GError) error = NULL;
-  g_assert_false (vtree_ingest_object (ingest, fd, size, &right, &error));
+  g_assert_false (expect_fd (ingest, fd, size, &right, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "its contents are");
   g_clear_error (&error);
   VtreeIngestStats stats;
@@ -476,7 +484,7 @@ test_expected (gconstpointer row)
   g_assert_cmpuint (stats.new_objects, ==, 0);
   /* It does not stand in the way of the rest, nor of itself under its own name. */
   VtreeDigest wrong = repo_fixture_ingest_file (ingest, source, size);
-  g_assert_true (vtree_ingest_object (ingest, fd, size, &wrong, &error));
+  g_assert_true (expect_fd (ingest, fd, size, &wrong, &error));
   g_assert_no_error (error);
   repo_fixture_seal (ingest);
   repo_fixture_check_stored (&fixture, &wrong, data, size);

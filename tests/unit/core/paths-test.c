@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const variables[]
-  = { "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "HOME" };
+  = { "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HOME" };
 
 /* Every variable is VALUE; NULL: not set. */
 static void
@@ -34,6 +34,7 @@ test_root_ignores_environment (void)
   g_assert_true (vtree_paths_is_root (paths));
   g_assert_cmpstr (vtree_paths_repo (paths), ==, VTREE_STATE_DIR "/repo");
   g_assert_cmpstr (vtree_paths_marks (paths), ==, VTREE_STATE_DIR "/marks");
+  g_assert_cmpstr (vtree_paths_cache (paths), ==, VTREE_STATE_DIR "/cache");
   g_assert_cmpstr (vtree_paths_private (paths), ==, VTREE_SYSCONF_DIR "/private");
   g_assert_cmpstr (vtree_paths_keys (paths), ==, VTREE_SYSCONF_DIR "/keys.d");
   g_assert_cmpstr (vtree_paths_revoked (paths), ==, VTREE_SYSCONF_DIR "/revoked.d");
@@ -70,6 +71,7 @@ test_user_from_home (void)
   g_assert_false (vtree_paths_is_root (paths));
   g_assert_cmpstr (vtree_paths_repo (paths), ==, "/home/u/.local/share/vtree/repo");
   g_assert_cmpstr (vtree_paths_marks (paths), ==, "/home/u/.local/state/vtree/marks");
+  g_assert_cmpstr (vtree_paths_cache (paths), ==, "/home/u/.cache/vtree");
   g_assert_cmpstr (vtree_paths_private (paths), ==, "/home/u/.config/vtree/private");
   g_assert_cmpstr (vtree_paths_keys (paths), ==, "/home/u/.config/vtree/keys.d");
   g_assert_cmpstr (vtree_paths_revoked (paths), ==, "/home/u/.config/vtree/revoked.d");
@@ -102,6 +104,12 @@ test_user_from_variables (void)
   g_assert_cmpstr (vtree_paths_repo (paths), ==, "/d/vtree/repo");
   g_assert_cmpstr (vtree_paths_marks (paths), ==, "/s/vtree/marks");
   g_assert_cmpstr (vtree_paths_private (paths), ==, "/c/vtree/private");
+  /* Who has no home and names no place for a cache has it with the state. */
+  g_assert_cmpstr (vtree_paths_cache (paths), ==, "/s/vtree/cache");
+  g_setenv ("XDG_CACHE_HOME", "/k", TRUE);
+  g_autoptr (VtreePaths) cached = vtree_paths_new_for_user (NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (vtree_paths_cache (cached), ==, "/k/vtree");
   set_environment (NULL);
 }
 
@@ -113,6 +121,7 @@ test_relative_variables_do_not_count (void)
   g_autoptr (VtreePaths) paths = vtree_paths_new_for_user ("/home/u", &error);
   g_assert_no_error (error);
   g_assert_cmpstr (vtree_paths_marks (paths), ==, "/home/u/.local/state/vtree/marks");
+  g_assert_cmpstr (vtree_paths_cache (paths), ==, "/home/u/.cache/vtree");
   set_environment (NULL);
 }
 

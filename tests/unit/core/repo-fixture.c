@@ -217,3 +217,49 @@ repo_fixture_put (const RepoFixture *fixture, const void *data, size_t size)
   repo_fixture_seal (ingest);
   return digest;
 }
+
+/* --- packs ------------------------------------------------------------------------ */
+
+VtreeStore *
+repo_fixture_store (const RepoFixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeStore *store = vtree_store_new (fixture->repo, &error);
+  g_assert_no_error (error);
+  return store;
+}
+
+GArray *
+repo_fixture_packs (const RepoFixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtreeStore) store = repo_fixture_store (fixture);
+  GArray *names = vtree_packs_list (vtree_store_packs (store), &error);
+  g_assert_no_error (error);
+  return names;
+}
+
+char *
+repo_fixture_pack (const RepoFixture *fixture, const VtreeDigest *name)
+{
+  char path[VTREE_DIGEST_PATH_MAX];
+  return g_build_filename (fixture->path, "packs", vtree_digest_path (name, path),
+                           NULL);
+}
+
+void
+repo_fixture_check_reads (const RepoFixture *fixture, const VtreeDigest *digest,
+                          const void *data, size_t size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtreeStore) store = repo_fixture_store (fixture);
+  g_autofree uint8_t *found = g_malloc (size + 1);
+  VtreeObjectSpec spec
+    = { .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO };
+  size_t got;
+  g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, &error);
+  g_assert_no_error (error);
+  vtree_object_read (object, found, size + 1, 0, &got, &error);
+  g_assert_no_error (error);
+  vtree_test_assert_bytes (found, got, data, size);
+}

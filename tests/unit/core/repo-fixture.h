@@ -59,3 +59,13 @@ unsigned repo_fixture_count (const RepoFixture *fixture, const char *name);
 
 /* Permission bits of FILE. */
 unsigned repo_fixture_mode (const char *file);
+
+/* A store over it, and the names of its packs (VtreeDigest), sorted. */
+VtreeStore *repo_fixture_store (const RepoFixture *fixture);
+GArray *repo_fixture_packs (const RepoFixture *fixture);
+/* Path of a pack: g_free(). */
+char *repo_fixture_pack (const RepoFixture *fixture, const VtreeDigest *name);
+
+/* A new store reads DIGEST, from wherever it is, and it is these bytes. */
+void repo_fixture_check_reads (const RepoFixture *fixture, const VtreeDigest *digest,
+                               const void *data, size_t size);

@@ -25,9 +25,9 @@ static const struct {
   VtreeRepoOptions options;
   unsigned mode;
 } inits[] = {
-  { "plain", { VTREE_DIGEST_SHA256, VTREE_VERITY_AUTO, false }, 0700 },
-  { "sha512", { VTREE_DIGEST_SHA512, VTREE_VERITY_REQUIRE, false }, 0700 },
-  { "shared", { VTREE_DIGEST_SHA256, VTREE_VERITY_OFF, true }, 0755 },
+  { "plain", { VTREE_DIGEST_SHA256, VTREE_VERITY_AUTO, false, 0 }, 0700 },
+  { "sha512", { VTREE_DIGEST_SHA512, VTREE_VERITY_REQUIRE, false, 4096 }, 0700 },
+  { "shared", { VTREE_DIGEST_SHA256, VTREE_VERITY_OFF, true, 65536 }, 0755 },
 };
 
 static void
@@ -42,6 +42,7 @@ test_init (gconstpointer row)
   g_assert_cmpint (found->digest, ==, inits[i].options.digest);
   g_assert_cmpint (found->verity, ==, inits[i].options.verity);
   g_assert_cmpint (found->shared, ==, inits[i].options.shared);
+  g_assert_cmpuint (found->pack_threshold, ==, inits[i].options.pack_threshold);
   g_assert_cmpint (repo_fixture_mode (fixture.path), ==, inits[i].mode);
   static const char *const names[] = { "objects", "packs", "merkle", "refs", "tmp" };
   for (size_t n = 0; n < G_N_ELEMENTS (names); n++) {
@@ -163,7 +164,9 @@ test_config_defaults (void)
   g_assert_no_error (error);
   g_auto (GStrv) all = vtree_repo_config_list (repo, &error);
   g_autofree char *text = g_strjoinv (" ", all);
-  g_assert_cmpstr (text, ==, "digest=sha256 keep=2 shared=false verity=auto");
+  g_assert_cmpstr (text, ==,
+                   "auto-repack=false digest=sha256 keep=2 pack-threshold=0 "
+                   "shared=false verity=auto");
   g_assert_true (vtree_repo_config_set (repo, "keep", "7", &error));
   g_autofree char *path = repo_fixture_path (&fixture, "config");
   g_autofree char *written = NULL;
