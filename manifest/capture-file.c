@@ -16,6 +16,9 @@
 typedef struct {
   VtreeNode *node;
   struct stat before;
+  uint64_t filesystem;
+  bool known; /* see VtreeCaptureFile */
+  VtreeStatKnown what;
 } File;
 
 struct VtreeCaptureReader {
@@ -105,12 +108,13 @@ open_file (const VtreeCaptureReader *reader, const VtreeJob *job)
 static void
 read_xattrs (VtreeCaptureState *state, const VtreeJob *job, int fd)
 {
-  const File *file = job->data;
+  File *file = job->data;
   g_autoptr (GError) failure = NULL;
   g_autoptr (GPtrArray) xattrs = NULL;
   VtreeNodeAttributes attributes = { 0 };
   bool ok
     = vtree_attributes_from_stat (state->options, &file->before, &attributes, &failure);
+  file->what.plain = false;
   uint32_t mode = attributes.mode;
   ok = ok
        && vtree_attributes_read_xattrs (state->options, state->filter, fd, &attributes,
@@ -120,6 +124,7 @@ read_xattrs (VtreeCaptureState *state, const VtreeJob *job, int fd)
     ok = vtree_node_set_attributes (file->node, &attributes, &failure);
     g_mutex_unlock (&state->lock);
   }
+  file->what.plain = ok && xattrs == NULL;
   if (ok && xattrs != NULL)
     ok = vtree_capture_add_xattrs (state, file->node, xattrs, &failure);
   if (!ok)
@@ -150,12 +155,14 @@ comes_of_change (int fd, const GError *failure)
 static bool
 read_contents (VtreeCaptureState *state, const VtreeJob *job, int fd, GError **error)
 {
-  const File *file = job->data;
+  File *file = job->data;
   uint64_t size = (uint64_t) file->before.st_size;
   VtreeDigest digest = { .alg = state->options->alg };
   g_autoptr (GError) failure = NULL;
   if (size == 0 || digest_contents (state, fd, size, &digest, &failure)) {
     vtree_node_set_content (file->node, &digest, size);
+    file->what.digest = digest;
+    file->known = true;
     return true;
   }
   if (comes_of_change (fd, failure)) {
@@ -179,13 +186,17 @@ read_file (void *context, const VtreeJob *job, GError **error)
   g_auto (VtreeFd) fd = got;
   read_xattrs (state, job, fd);
   /* Once there is a problem nothing will come of the capture but the list of them. */
-  if (!vtree_problems_any (state->problems) && !read_contents (state, job, fd, error))
+  if (!file->known && !vtree_problems_any (state->problems)
+      && !read_contents (state, job, fd, error))
     return false;
   struct stat after;
   if (fstat (fd, &after) != 0)
     return vtree_capture_note_errno (state, job->path, errno, error);
   if (!vtree_capture_same_state (&file->before, &after))
     vtree_problems_add (state->problems, job->path, CHANGED);
+  else if (state->options->cache != NULL && file->known)
+    vtree_stat_cache_note (state->options->cache, &after, file->filesystem,
+                           &file->what);
   atomic_fetch_add (&state->files, 1);
   atomic_fetch_add (&state->bytes, (uint64_t) file->before.st_size);
   return true;
@@ -202,12 +213,17 @@ vtree_capture_reader_new (VtreeCaptureState *state)
 }
 
 bool
-vtree_capture_reader_add (VtreeCaptureReader *reader, VtreeHandle *dir,
-                          const char *path, VtreeNode *node, const struct stat *stat)
+vtree_capture_reader_add (VtreeCaptureReader *reader, const VtreeCaptureFile *given)
 {
-  File *file = g_new (File, 1);
-  *file = (File){ .node = node, .before = *stat };
-  return vtree_jobs_add (reader->jobs, dir, path, file, (uint64_t) stat->st_size);
+  File *file = g_new0 (File, 1);
+  file->node = given->node;
+  file->before = *given->stat;
+  file->filesystem = given->filesystem;
+  file->known = given->known;
+  if (given->known)
+    file->what.digest = given->digest;
+  return vtree_jobs_add (reader->jobs, given->dir, given->path, file,
+                         given->known ? 0 : (uint64_t) given->stat->st_size);
 }
 
 bool

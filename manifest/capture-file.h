@@ -29,11 +29,21 @@ typedef struct VtreeCaptureReader VtreeCaptureReader;
 /* Starts the workers. STATE outlives them. */
 VtreeCaptureReader *vtree_capture_reader_new (VtreeCaptureState *state);
 
-/* Has the regular file PATH (its last component is looked up in DIR) read into NODE.
- * STAT is what it was when NODE was made. False once a worker has failed. */
-bool vtree_capture_reader_add (VtreeCaptureReader *reader, VtreeHandle *dir,
-                               const char *path, VtreeNode *node,
-                               const struct stat *stat);
+/* A regular file: its path (the last component is looked up in DIR), the node that it
+ * is read into, what it was when that was made. */
+typedef struct {
+  VtreeHandle *dir;
+  const char *path;
+  VtreeNode *node;
+  const struct stat *stat;
+  uint64_t filesystem; /* see vtree_stat_cache_find() */
+  bool known; /* NODE has its contents already, of DIGEST: only xattrs are read */
+  VtreeDigest digest;
+} VtreeCaptureFile;
+
+/* Has FILE read. False once a worker has failed. */
+bool vtree_capture_reader_add (VtreeCaptureReader *reader,
+                               const VtreeCaptureFile *file);
 
 /* Waits for the workers and frees *READER; the first error that is not one file's
  * own. */

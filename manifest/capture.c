@@ -4,6 +4,8 @@
  * descriptors. Regular files go to capture-file.c; nothing that is walked is changed.
  */
 #include "manifest/capture-file.h"
+
+#include "core/filesystem.h"
 #include "manifest/exclude.h"
 #include "manifest/format.h"
 #include "manifest/listing.h"
@@ -23,6 +25,7 @@ typedef struct {
   GPtrArray *directories; /* char *: names of those in it */
   guint next;             /* the one to enter next */
   bool open_to_all;       /* o+x, and so on all the way up */
+  uint64_t filesystem;    /* see vtree_stat_cache_find() */
 } Frame;
 
 typedef struct {
@@ -116,17 +119,23 @@ add_link (Walk *walk, const char *path, const char *name, const struct stat *st)
 }
 
 static bool
-read_target (int dirfd, const char *name, VtreeNode *node, GError **error)
+read_target (Walk *walk, const char *name, VtreeNode *node, GError **error)
 {
+  VtreeCaptureState *state = walk->state;
   char target[VTREE_VTM_TARGET_MAX + 2];
-  ssize_t length = readlinkat (dirfd, name, target, sizeof target - 1);
+  ssize_t length
+    = readlinkat (vtree_trail_fd (walk->trail), name, target, sizeof target - 1);
   if (length < 0)
     return vtree_error_set_errno (error, errno, "read its target");
   if (length > VTREE_VTM_TARGET_MAX)
     return vtree_error_set (error, VTREE_ERROR_LIMIT,
                             "its target is longer than %d bytes", VTREE_VTM_TARGET_MAX);
   target[length] = '\0';
-  return vtree_node_set_target (node, target, error);
+  /* The readers of files allocate from the same builder. */
+  g_mutex_lock (&state->lock);
+  bool ok = vtree_node_set_target (node, target, error);
+  g_mutex_unlock (&state->lock);
+  return ok;
 }
 
 /* Reads the xattrs of what can't be opened: neither a regular file nor a directory that
@@ -165,7 +174,7 @@ add_unopened (Walk *walk, const char *path, const char *name, const struct stat 
     return;
   bool ok = vtree_capture_add_xattrs (state, node, xattrs, &failure);
   if (ok && S_ISLNK (st->st_mode))
-    ok = read_target (vtree_trail_fd (walk->trail), name, node, &failure);
+    ok = read_target (walk, name, node, &failure);
   if (!ok)
     vtree_capture_note (state, path, failure);
   atomic_fetch_add (&state->files, 1);
@@ -177,6 +186,38 @@ is_secret (const Walk *walk, const struct stat *st)
 {
   return walk->state->options->require_world_readable && st->st_size > 0
          && !((st->st_mode & S_IROTH) && last_frame (walk)->open_to_all);
+}
+
+/* A file that is mounted over another is not on the directory's filesystem. */
+static uint64_t
+filesystem_of (const Walk *walk, const struct stat *st)
+{
+  const Frame *frame = last_frame (walk);
+  return st->st_dev == frame->before.st_dev ? frame->filesystem : 0;
+}
+
+/* Takes NODE's contents as they were when the user's cache saw them, if the file's
+ * state says that they are. *PLAIN: there is nothing to be read of it at all. */
+static bool
+use_cache (Walk *walk, VtreeNode *node, const struct stat *st, VtreeCaptureFile *file,
+           bool *plain)
+{
+  VtreeCaptureState *state = walk->state;
+  VtreeStatKnown known;
+  *plain = false;
+  if (state->options->cache == NULL
+      || !vtree_stat_cache_find (state->options->cache, st, file->filesystem, &known))
+    return false;
+  vtree_node_set_content (node, &known.digest, (uint64_t) st->st_size);
+  file->known = true;
+  file->digest = known.digest;
+  *plain = known.plain;
+  if (!known.plain)
+    return true;
+  vtree_stat_cache_note (state->options->cache, st, file->filesystem, &known);
+  atomic_fetch_add (&state->files, 1);
+  atomic_fetch_add (&state->bytes, (uint64_t) st->st_size);
+  return true;
 }
 
 /* False once the workers have failed. */
@@ -195,9 +236,16 @@ add_regular (Walk *walk, const char *path, const char *name, const struct stat *
     return true;
   }
   VtreeNode *node = add_node (walk, path, name, st, &attributes);
-  return node == NULL
-         || vtree_capture_reader_add (walk->reader, vtree_trail_peek (walk->trail),
-                                      path, node, st);
+  if (node == NULL)
+    return true;
+  VtreeCaptureFile file = { .dir = vtree_trail_peek (walk->trail),
+                            .path = path,
+                            .node = node,
+                            .stat = st,
+                            .filesystem = filesystem_of (walk, st) };
+  bool plain;
+  return (use_cache (walk, node, st, &file, &plain) && plain)
+         || vtree_capture_reader_add (walk->reader, &file);
 }
 
 /* Looks at NAME; false with an error or once the workers have failed. */
@@ -318,6 +366,9 @@ add_frame (Walk *walk, VtreeNode *node, const struct stat *st)
                   .before = *st,
                   .directories = g_ptr_array_new_with_free_func (g_free),
                   .open_to_all = above && (st->st_mode & S_IXOTH) };
+  if (walk->state->options->cache != NULL)
+    vtree_filesystem_keeps_change_times (vtree_trail_fd (walk->trail),
+                                         &frame.filesystem, NULL);
   g_array_append_val (walk->frames, frame);
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/ingest.h"
 #include "manifest/builder.h"
+#include "manifest/stat-cache.h"
 
 typedef enum {
   VTREE_MTIME_KEEP,
@@ -46,6 +47,7 @@ typedef struct {
   unsigned threads;            /* 0: one a processor */
   dev_t forbidden_dev; /* the repository's own directory: meeting it is an error */
   ino_t forbidden_ino;
+  VtreeStatCache *cache; /* files that it knows are not read again; NULL: none */
   VtreeCaptureProgress progress; /* may be NULL */
   void *progress_context;
 } VtreeCaptureOptions;

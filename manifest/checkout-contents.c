@@ -90,7 +90,10 @@ verify_clone (int fd, const VtreeObjectSpec *spec, GError **error)
 static bool
 clone_contents (VtreeCheckoutState *state, VtreeObject *object, int fd)
 {
-  if (ioctl (fd, FICLONE, vtree_object_peek_fd (object)) == 0) {
+  int from = vtree_object_peek_fd (object);
+  if (from < 0)
+    return false; /* a slice of a pack */
+  if (ioctl (fd, FICLONE, from) == 0) {
     atomic_fetch_add (&state->cloned, 1);
     return true;
   }
@@ -143,8 +146,8 @@ suits_object (const VtreeCheckoutState *state, const struct stat *st,
   return owner && (st->st_mode & 07777) == 0444;
 }
 
-/* The object, enforced by the kernel, and signed where files are to be; NULL in *OBJECT
- * where it is not. */
+/* The object, a file of its own, enforced by the kernel, and signed where files are to
+ * be; NULL in *OBJECT where it is not. */
 static bool
 open_enforced (VtreeCheckoutState *state, const VtreeInode *inode, VtreeObject **object,
                GError **error)
@@ -155,8 +158,8 @@ open_enforced (VtreeCheckoutState *state, const VtreeInode *inode, VtreeObject *
     return false;
   g_autoptr (VtreeObject) found
     = vtree_store_open_object (state->store, &spec, &failure);
-  bool lacks = false;
-  if (found != NULL && state->options->signer != NULL
+  bool lacks = found != NULL && vtree_object_peek_fd (found) < 0;
+  if (found != NULL && !lacks && state->options->signer != NULL
       && !vtree_seal_lacks_signature (vtree_object_peek_fd (found), &lacks, error))
     return false;
   *object = lacks ? NULL : g_steal_pointer (&found);

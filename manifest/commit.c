@@ -12,6 +12,7 @@
 
 #include "core/mark.h"
 #include "manifest/check.h"
+#include "manifest/reach.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,6 +26,9 @@ typedef struct {
   GBytes *root; /* the statement's bytes */
   GBytes *sig;  /* NULL: unsigned */
   VtreeStatement *statement;
+  uint64_t parent_size; /* of the head's manifest, 0: there is none */
+  VtreeStatCache *cache;
+  GHashTable *present; /* digests of what the head has; for the cache */
 } Commit;
 
 void
@@ -144,6 +148,7 @@ find_parent (Commit *commit, uint64_t head)
     return;
   commit->statement->has_parent = true;
   commit->statement->parent = old->manifest;
+  commit->parent_size = old->size;
 }
 
 /* The statement without what the capture will tell. Serializing it once finds what is
@@ -178,6 +183,119 @@ prepare_statement (Commit *commit, GError **error)
   return probe != NULL;
 }
 
+/* --- trusting stat ---------------------------------------------------------------- */
+
+typedef struct {
+  GHashTable *store;   /* VtreeDigest * -> its size, both owned: what is there */
+  GHashTable *digests; /* of these what the head names, in its size */
+} Present;
+
+/* VtreeStoreEach */
+static bool
+note_stored (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
+{
+  const Present *present = context;
+  (void) error;
+  g_hash_table_replace (present->store, vtree_digest_dup (digest),
+                        g_memdup2 (&size, sizeof size));
+  return true;
+}
+
+/* VtreePackEach */
+static bool
+note_packed (void *context, uint64_t index, const VtreePackEntry *entry, GError **error)
+{
+  (void) index;
+  return note_stored (context, &entry->digest, entry->size, error);
+}
+
+/* One listing costs less than a look for each object. */
+static bool
+list_store (Present *present, const VtreeStore *store, GError **error)
+{
+  VtreePacks *packs = vtree_store_packs (store);
+  g_autoptr (GArray) names = vtree_packs_list (packs, error);
+  if (names == NULL || !vtree_store_foreach (store, note_stored, present, error))
+    return false;
+  for (guint i = 0; i < names->len; i++) {
+    bool whole; /* what is wrong with its index makes it one that has less */
+    if (!vtree_packs_scan (packs, &g_array_index (names, VtreeDigest, i), note_packed,
+                           present, NULL, &whole, error))
+      return false;
+  }
+  return true;
+}
+
+/* VtreeStoreEach */
+static bool
+note_present (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
+{
+  const Present *present = context;
+  const uint64_t *stored = g_hash_table_lookup (present->store, digest);
+  (void) error;
+  if (stored != NULL && *stored == size)
+    vtree_digest_set_add (present->digests, digest);
+  return true;
+}
+
+/* What the head names stays in the store as long as our lock lasts, if it is there: in
+ * one that has lost something, or says what it likes, it may not be. */
+static bool
+list_present (Commit *commit, GError **error)
+{
+  g_autoptr (VtreeStore) store = vtree_store_new (commit->repo, error);
+  VtreeObjectSpec spec = { .digest = commit->statement->parent,
+                           .size = commit->parent_size,
+                           .policy = VTREE_VERITY_AUTO,
+                           .own_file = true };
+  if (store == NULL)
+    return false;
+  g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, error);
+  g_autoptr (VtreePages) pages
+    = object != NULL ? vtree_pages_new (object, error) : NULL;
+  g_autoptr (VtreeView) view = pages != NULL ? vtree_view_new (pages, error) : NULL;
+  commit->present = vtree_digest_set_new ();
+  g_autoptr (GHashTable) stored = g_hash_table_new_full (
+    vtree_digest_hash, vtree_digest_equal_func, g_free, g_free);
+  Present present = { stored, commit->present };
+  return view != NULL && list_store (&present, store, error)
+         && vtree_reach_foreach (view, note_present, &present, error);
+}
+
+/* Without a head that can be read there is nothing to be trusted. */
+static bool
+load_cache (Commit *commit, VtreeCaptureOptions *capture, const VtreeRepo *repo,
+            GError **error)
+{
+  if (!commit->options->trust_stat)
+    return true;
+  g_autofree char *xattrs = capture->xattrs != NULL
+                              ? g_strjoinv (",", (char **) (void *) capture->xattrs)
+                              : g_strdup ("default");
+  g_autofree char *filter = g_strdup_printf ("%d %u %u %s", capture->owner,
+                                             capture->uid, capture->gid, xattrs);
+  commit->cache
+    = vtree_stat_cache_load (commit->options->paths, vtree_repo_path (repo),
+                             commit->options->ref, capture->alg, filter, error);
+  if (commit->cache == NULL)
+    return false;
+  g_autoptr (GError) failed = NULL;
+  if (commit->parent_size > 0 && list_present (commit, &failed))
+    vtree_stat_cache_restrict (commit->cache, commit->present);
+  capture->cache = commit->cache;
+  return true;
+}
+
+static bool
+save_cache (const Commit *commit, GError **error)
+{
+  if (commit->cache == NULL || vtree_stat_cache_save (commit->cache, error))
+    return true;
+  g_prefix_error (error, "version %" G_GUINT64_FORMAT " is committed, but: ",
+                  commit->statement->version);
+  return false;
+}
+
 /* Reads DIR, and hands the manifest's bytes back. */
 static GBytes *
 capture_tree (Commit *commit, const char *dir, const VtreeCaptureOptions *wanted,
@@ -198,15 +316,28 @@ capture_tree (Commit *commit, const char *dir, const VtreeCaptureOptions *wanted
   capture.forbidden_dev = st.st_dev;
   capture.forbidden_ino = st.st_ino;
   capture.require_world_readable = open_to_others && !commit->options->allow_secret;
+  if (!load_cache (commit, &capture, commit->repo, error))
+    return NULL;
   g_autoptr (VtreeBuilder) builder
     = vtree_capture (fd, dir, &capture, commit->ingest, error);
   return builder != NULL ? vtree_builder_finish (builder, error) : NULL;
 }
 
-/* Checks the manifest like any other consumer would: what is wrong with it shall not be
- * signed. Its figures go into RESULT. */
+/* VtreeStoreEach */
 static bool
-check_manifest (GBytes *manifest, VtreeCommitResult *result, GError **error)
+order (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
+{
+  (void) size;
+  (void) error;
+  vtree_ingest_order (context, digest);
+  return true;
+}
+
+/* Checks the manifest like any other consumer would: what is wrong with it shall not be
+ * signed. Its figures go into RESULT, the order of its objects to the ingest. */
+static bool
+check_manifest (const Commit *commit, GBytes *manifest, VtreeCommitResult *result,
+                GError **error)
 {
   g_autoptr (VtreePages) pages = vtree_pages_new_for_bytes (manifest);
   g_autoptr (VtreeView) view = vtree_view_new (pages, error);
@@ -215,7 +346,7 @@ check_manifest (GBytes *manifest, VtreeCommitResult *result, GError **error)
     return false;
   }
   result->totals = *vtree_view_totals (view);
-  return true;
+  return vtree_reach_foreach (view, order, commit->ingest, error);
 }
 
 static bool
@@ -224,8 +355,8 @@ stage_manifest (Commit *commit, GBytes *manifest, GError **error)
   size_t size;
   const void *data = g_bytes_get_data (manifest, &size);
   commit->statement->size = size;
-  return vtree_ingest_bytes (commit->ingest, data, size, &commit->statement->manifest,
-                             error);
+  return vtree_ingest_manifest (commit->ingest, data, size,
+                                &commit->statement->manifest, error);
 }
 
 static bool
@@ -300,6 +431,8 @@ fill_result (const Commit *commit, VtreeCommitResult *result)
   result->manifest = commit->statement->manifest;
   result->manifest_size = commit->statement->size;
   vtree_ingest_stats (commit->ingest, &result->stats);
+  if (commit->cache != NULL)
+    result->trusted = vtree_stat_cache_hits (commit->cache);
   const GPtrArray *replaced = vtree_ingest_replaced (commit->ingest);
   for (guint i = 0; i < replaced->len; i++) {
     char text[VTREE_DIGEST_TEXT_MAX];
@@ -325,9 +458,9 @@ run (Commit *commit, const char *dir, const VtreeCaptureOptions *capture,
   if (commit->ingest == NULL)
     return false;
   g_autoptr (GBytes) manifest = capture_tree (commit, dir, capture, error);
-  if (manifest == NULL || !check_manifest (manifest, result, error)
+  if (manifest == NULL || !check_manifest (commit, manifest, result, error)
       || !stage_manifest (commit, manifest, error) || !sign_statement (commit, error)
-      || !publish (commit, error))
+      || !publish (commit, error) || !save_cache (commit, error))
     return false;
   fill_result (commit, result);
   return true;
@@ -337,6 +470,8 @@ static void
 clear_commit (Commit *commit)
 {
   g_clear_pointer (&commit->ingest, vtree_ingest_free);
+  g_clear_pointer (&commit->cache, vtree_stat_cache_free);
+  g_clear_pointer (&commit->present, g_hash_table_unref);
   g_clear_pointer (&commit->root, g_bytes_unref);
   g_clear_pointer (&commit->sig, g_bytes_unref);
   g_clear_pointer (&commit->statement, vtree_statement_free);

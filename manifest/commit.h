@@ -18,7 +18,8 @@ typedef struct {
   VtreeVerityPolicy verity;
   const VtreeObjectSigner *signer; /* built-in signatures; NULL: none */
   bool allow_secret;
-  int wait; /* seconds for locks, -1 for ever */
+  bool trust_stat; /* files that look unchanged are not read again; see stat-cache.h */
+  int wait;        /* seconds for locks, -1 for ever */
   const VtreePaths *paths;
 } VtreeCommitOptions;
 
@@ -28,6 +29,7 @@ typedef struct {
   uint64_t manifest_size;
   VtreeViewTotals totals;
   VtreeIngestStats stats;
+  uint64_t trusted;    /* files that were not read again */
   GPtrArray *replaced; /* char *: objects of the store that were bad and are now good */
 } VtreeCommitResult;
 

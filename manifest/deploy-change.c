@@ -40,8 +40,8 @@ directory_mode (void)
   return geteuid () == 0 ? 0755 : 0700;
 }
 
-static bool
-make_directory (int parent, const char *name, VtreeFd *fd, GError **error)
+bool
+vtree_deploy_make_directory (int parent, const char *name, VtreeFd *fd, GError **error)
 {
   *fd = vtree_beneath_make_directory (parent, name, directory_mode (), error);
   if (*fd < 0)
@@ -73,56 +73,68 @@ make_mark (int fd, const char *name, mode_t mode, GError **error)
   return vtree_publish (fd, name, "", 0, mode, VTREE_PUBLISH_REPLACE, error);
 }
 
-/* All of a version, in the directory FD that has a temporary name yet. */
 static bool
-fill (int fd, const VtreeDeployOrigin *origin, const VtreeSeal *seal, GError **error)
+put_origin (int fd, const VtreeDeployOrigin *origin, const VtreeSeal *seal,
+            GError **error)
 {
   g_autoptr (GBytes) bytes = vtree_deploy_origin_serialize (origin);
+  return vtree_publish_sealed (fd, VTREE_DEPLOY_ORIGIN, bytes, 0644,
+                               VTREE_PUBLISH_REPLACE, seal, error);
+}
+
+/* All of a version, in the directory FD that has a temporary name yet. */
+static bool
+fill (int fd, const VtreeDeployOrigin *origin, const VtreeExports *exports,
+      const VtreeSeal *seal, GError **error)
+{
   g_auto (VtreeFd) files = -1;
-  return make_directory (fd, VTREE_DEPLOY_FILES, &files, error)
+  return vtree_deploy_make_directory (fd, VTREE_DEPLOY_FILES, &files, error)
          && make_mark (fd, VTREE_DEPLOY_LEASE, 0644, error)
-         && vtree_publish_sealed (fd, VTREE_DEPLOY_ORIGIN, bytes, 0644,
-                                  VTREE_PUBLISH_REPLACE, seal, error)
-         && sync_directory (fd, error);
+         && vtree_deploy_put_exports (fd, exports, error)
+         && put_origin (fd, origin, seal, error) && sync_directory (fd, error);
 }
 
 static bool
-make_version (int fd, const VtreeDeployOrigin *origin, const VtreeSeal *seal,
-              GError **error)
+make_version (int fd, const VtreeDeployOrigin *origin, const VtreeExports *exports,
+              const VtreeSeal *seal, GError **error)
 {
   char number[VTREE_DEPLOY_NUMBER_MAX];
   g_auto (VtreeFd) dir = -1;
   vtree_deploy_version_name (origin->version, number);
   g_autofree char *temporary = g_strconcat (VTREE_PUBLISH_TEMP_PREFIX, number, NULL);
-  if (!make_directory (fd, temporary, &dir, error) || !fill (dir, origin, seal, error))
+  if (!vtree_deploy_make_directory (fd, temporary, &dir, error)
+      || !fill (dir, origin, exports, seal, error))
     return false;
   if (renameat (fd, temporary, fd, number) < 0)
     return vtree_error_set_errno (error, errno, "rename to %s", number);
   return sync_directory (fd, error);
 }
 
-/* *FOUND: the version is there. One that is not whole is removed. */
+/* *DIR is the version's directory if it is there, else -1, and *MOVED that it came from
+ * another place than ORIGIN says. One that is not whole is removed. */
 static bool
-find_version (int fd, const VtreeDeployOrigin *origin, bool *found, GError **error)
+find_version (int fd, const VtreeDeployOrigin *origin, VtreeFd *dir, bool *moved,
+              GError **error)
 {
   char number[VTREE_DEPLOY_NUMBER_MAX];
-  g_auto (VtreeFd) dir = -1;
   GError *failed = NULL;
-  *found = false;
   vtree_deploy_version_name (origin->version, number);
-  if (!vtree_beneath_open_directory (fd, number, &dir, error))
+  if (!vtree_beneath_open_directory (fd, number, dir, error))
     return false;
-  if (dir < 0)
+  if (*dir < 0)
     return true;
   g_autoptr (VtreeDeployOrigin) old
-    = vtree_deploy_load_origin (dir, origin->version, &failed);
+    = vtree_deploy_load_origin (*dir, origin->version, &failed);
   if (failed != NULL) {
     g_propagate_error (error, failed);
     return false;
   }
-  *found = old != NULL;
-  if (old == NULL)
+  if (old == NULL) {
+    vtree_fd_replace_take (dir, -1);
     return vtree_remove (fd, number, error);
+  }
+  *moved = strcmp (old->repository, origin->repository) != 0
+           || strcmp (old->ref, origin->ref) != 0;
   return vtree_digest_equal (&old->manifest, &origin->manifest)
          || vtree_error_set (error, VTREE_ERROR_FAILED,
                              "version %s is deployed with another manifest; `vtree "
@@ -131,23 +143,41 @@ find_version (int fd, const VtreeDeployOrigin *origin, bool *found, GError **err
 }
 
 static bool
-add (int fd, const VtreeDeployOrigin *origin, const VtreeSeal *seal, GError **error)
+add (int fd, const VtreeDeployOrigin *origin, const VtreeExports *exports,
+     const VtreeSeal *seal, GError **error)
 {
-  bool found;
-  return clean (fd, error) && find_version (fd, origin, &found, error)
-         && (found || make_version (fd, origin, seal, error));
+  g_auto (VtreeFd) dir = -1;
+  bool moved = false;
+  if (!clean (fd, error) || !find_version (fd, origin, &dir, &moved, error))
+    return false;
+  if (dir < 0)
+    return make_version (fd, origin, exports, seal, error);
+  return vtree_deploy_put_exports (dir, exports, error)
+         && (!moved || put_origin (dir, origin, seal, error));
 }
 
 bool
 vtree_deployments_add (const VtreeDeployments *all, const char *name,
-                       const VtreeDeployOrigin *origin, const VtreeSeal *seal,
-                       GError **error)
+                       const VtreeDeployOrigin *origin, const VtreeExports *exports,
+                       const VtreeSeal *seal, GError **error)
 {
   g_auto (VtreeFd) fd = -1;
   return (vtree_deployments_check_name (name, error)
-          && make_directory (all->fd, name, &fd, error)
-          && sync_directory (all->fd, error) && add (fd, origin, seal, error))
-         || prefix_error (error, "deploy", name);
+          && vtree_deploy_make_directory (all->fd, name, &fd, error)
+          && sync_directory (all->fd, error) && add (fd, origin, exports, seal, error))
+         || prefix_error (error, "deployment", name);
+}
+
+bool
+vtree_deployments_clean (const VtreeDeployments *all, GError **error)
+{
+  g_auto (GStrv) names = vtree_deployments_list (all, error);
+  for (char **name = names; name != NULL && *name != NULL; name++) {
+    g_auto (VtreeFd) fd = -1;
+    if (!vtree_deploy_open_name (all, *name, &fd, error) || !clean (fd, error))
+      return prefix_error (error, "clean", *name);
+  }
+  return names != NULL;
 }
 
 /* --- changing --------------------------------------------------------------------- */
@@ -168,8 +198,8 @@ open_version (int fd, uint64_t version, VtreeFd *dir, GError **error)
     return false;
   }
   return origin != NULL
-         || vtree_error_set (error, VTREE_ERROR_MISSING, "version %s is not deployed",
-                             number);
+         || vtree_error_set (error, VTREE_ERROR_MISSING,
+                             "version %s is not deployed; see `vtree list`", number);
 }
 
 /* A removal that was killed may have taken the mount point. What is mounted there is
@@ -180,7 +210,8 @@ ensure_files (int dir, GError **error)
   struct stat st;
   g_auto (VtreeFd) files = -1;
   return fstatat (dir, VTREE_DEPLOY_FILES, &st, AT_SYMLINK_NOFOLLOW) == 0
-         || errno != ENOENT || make_directory (dir, VTREE_DEPLOY_FILES, &files, error);
+         || errno != ENOENT
+         || vtree_deploy_make_directory (dir, VTREE_DEPLOY_FILES, &files, error);
 }
 
 static bool
@@ -204,7 +235,7 @@ vtree_deployments_activate (const VtreeDeployments *all, const char *name,
 {
   g_auto (VtreeFd) fd = -1;
   return vtree_deploy_open_name (all, name, &fd, error)
-         && (activate (fd, version, error) || prefix_error (error, "deploy", name));
+         && (activate (fd, version, error) || prefix_error (error, "deployment", name));
 }
 
 /* Makes or removes the file NAME in FD. */
@@ -227,7 +258,7 @@ vtree_deployments_set_pinned (const VtreeDeployments *all, const char *name,
   return vtree_deploy_open_name (all, name, &fd, error)
          && ((open_version (fd, version, &dir, error)
               && set_mark (dir, VTREE_DEPLOY_PINNED, pinned, error))
-             || prefix_error (error, pinned ? "pin" : "unpin", name));
+             || prefix_error (error, "deployment", name));
 }
 
 bool
@@ -237,7 +268,7 @@ vtree_deployments_set_held (const VtreeDeployments *all, const char *name, bool 
   g_auto (VtreeFd) fd = -1;
   return vtree_deploy_open_name (all, name, &fd, error)
          && (set_mark (fd, VTREE_DEPLOY_HELD, held, error)
-             || prefix_error (error, held ? "hold" : "let go", name));
+             || prefix_error (error, "deployment", name));
 }
 
 /* --- removing --------------------------------------------------------------------- */
@@ -288,12 +319,13 @@ vtree_deployments_remove_version (const VtreeDeployments *all, const char *name,
       || !vtree_deploy_load_active (fd, &found, &active, error))
     return false;
   if (found && active == version)
-    return vtree_error_set (
-      error, VTREE_ERROR_BUSY,
-      "undeploy '%s': version %" G_GUINT64_FORMAT " is the active one", name, version);
+    return vtree_error_set (error, VTREE_ERROR_BUSY,
+                            "deployment '%s': version %" G_GUINT64_FORMAT
+                            " is the active one",
+                            name, version);
   vtree_deploy_version_name (version, number);
   return remove_directory (fd, number, false, error)
-         || prefix_error (error, "undeploy", name);
+         || prefix_error (error, "deployment", name);
 }
 
 /* Before anything goes: is any of it in use? */
@@ -347,5 +379,5 @@ vtree_deployments_remove (const VtreeDeployments *all, const char *name, bool fo
   return vtree_deploy_open_name (all, name, &fd, error)
          && ((remove_all (fd, force, error) && vtree_remove (all->fd, name, error)
               && sync_directory (all->fd, error))
-             || prefix_error (error, "undeploy", name));
+             || prefix_error (error, "deployment", name));
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Internal to deployments: what their two halves share.
+ * Internal to deployments: what their parts share.
  *
  *   deploy.c          looking
  *   deploy-change.c   changing
+ *   deploy-exports.c  what is exported, and the links to it
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 #define VTREE_DEPLOY_ORIGIN "origin"
 #define VTREE_DEPLOY_LEASE "lease"
 #define VTREE_DEPLOY_PINNED "pinned"
+#define VTREE_DEPLOY_EXPORTS "exports"
 /* What a decimal version fits into. */
 #define VTREE_DEPLOY_NUMBER_MAX 24
 
@@ -39,3 +41,11 @@ bool vtree_deploy_is_leased (int fd, bool *leased, GError **error);
 
 /* *VERSION is what `active` in the directory FD names; *FOUND: there is one. */
 bool vtree_deploy_load_active (int fd, bool *found, uint64_t *version, GError **error);
+
+/* Makes NAME in the directory PARENT as deployments have theirs, and opens it. */
+bool vtree_deploy_make_directory (int parent, const char *name, VtreeFd *fd,
+                                  GError **error);
+
+/* Puts EXPORTS into the directory FD of a version, in the place of what it exported
+ * before, atomically. */
+bool vtree_deploy_put_exports (int fd, const VtreeExports *exports, GError **error);

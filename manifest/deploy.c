@@ -17,7 +17,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Who looks whether it is leased has the other lock, for a moment. */
+#define LEASE_WAIT 10
 
 static void
 version_free (void *data)
@@ -91,13 +95,35 @@ vtree_deployments_free (VtreeDeployments *all)
   g_free (all);
 }
 
+static bool
+set_bad_name (const char *name, GError **error)
+{
+  g_autofree char *escaped = vtree_error_escape (name, -1);
+  return vtree_error_set (error, VTREE_ERROR_INVALID,
+                          "deployment name '%s': expected is one word of at most 200 "
+                          "letters, digits and '_', '.', '+', '-', that begins with "
+                          "none of the last three",
+                          escaped);
+}
+
 bool
 vtree_deployments_check_name (const char *name, GError **error)
 {
-  if (strchr (name, '/') != NULL)
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "a deployment's name has no '/': '%s'", name);
-  return vtree_ref_check_name (name, error);
+  return (strchr (name, '/') == NULL && vtree_ref_check_name (name, NULL))
+         || set_bad_name (name, error);
+}
+
+/* One that can't be opened is there: who passed over it would take its versions for
+ * nobody's. */
+static bool
+is_deployment (const VtreeDeployments *all, const char *name)
+{
+  struct stat st;
+  if (!vtree_deployments_check_name (name, NULL))
+    return false;
+  if (fstatat (all->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno != ENOENT;
+  return S_ISDIR (st.st_mode);
 }
 
 char **
@@ -108,9 +134,7 @@ vtree_deployments_list (const VtreeDeployments *all, GError **error)
     = all->fd >= 0 ? vtree_directory_list (all->fd, error) : g_ptr_array_new ();
   for (guint i = 0; names != NULL && i < names->len; i++) {
     const char *name = g_ptr_array_index (names, i);
-    g_auto (VtreeFd) fd = -1;
-    if (vtree_deployments_check_name (name, NULL)
-        && vtree_beneath_open_directory (all->fd, name, &fd, NULL) && fd >= 0)
+    if (is_deployment (all, name))
       g_ptr_array_add (found, g_strdup (name));
   }
   g_ptr_array_add (found, NULL);
@@ -141,12 +165,17 @@ vtree_deploy_open_name (const VtreeDeployments *all, const char *name, VtreeFd *
                         GError **error)
 {
   *fd = -1;
-  if (!vtree_deployments_check_name (name, error)
-      || (all->fd >= 0 && !vtree_beneath_open_directory (all->fd, name, fd, error)))
+  if (!vtree_deployments_check_name (name, error))
     return false;
+  g_autofree char *escaped = vtree_error_escape (all->path, -1);
+  if (all->fd >= 0 && !vtree_beneath_open_directory (all->fd, name, fd, error)) {
+    g_prefix_error (error, "deployment '%s' in %s: ", name, escaped);
+    return false;
+  }
   return *fd >= 0
          || vtree_error_set (error, VTREE_ERROR_MISSING,
-                             "nothing is deployed as '%s'; see `vtree list`", name);
+                             "nothing is deployed as '%s' in %s; see `vtree list`",
+                             name, escaped);
 }
 
 VtreeDeployOrigin *
@@ -270,18 +299,77 @@ load (VtreeDeployment *deployment, int fd, GError **error)
                           deployment->active);
 }
 
+/* Takes FAILED. What is not whole can only be taken away. */
+static void
+propagate_load_error (const char *name, GError *failed, GError **error)
+{
+  g_autoptr (GError) cause = failed;
+  if (g_error_matches (cause, VTREE_ERROR, VTREE_ERROR_CORRUPT))
+    vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                     "deployment '%s': %s; `vtree undeploy --force %s` removes it",
+                     name, cause->message, name);
+  else
+    g_propagate_prefixed_error (error, g_steal_pointer (&cause),
+                                "deployment '%s': ", name);
+}
+
 VtreeDeployment *
 vtree_deployments_load (const VtreeDeployments *all, const char *name, GError **error)
 {
+  GError *failed = NULL;
   g_auto (VtreeFd) fd = -1;
   g_autoptr (VtreeDeployment) deployment = g_new0 (VtreeDeployment, 1);
   deployment->versions = g_ptr_array_new_with_free_func (version_free);
   deployment->name = g_strdup (name);
   if (!vtree_deploy_open_name (all, name, &fd, error))
     return NULL;
-  if (!load (deployment, fd, error)) {
-    g_prefix_error (error, "deployment '%s': ", name);
+  if (!load (deployment, fd, &failed)) {
+    propagate_load_error (name, failed, error);
     return NULL;
   }
   return g_steal_pointer (&deployment);
+}
+
+/* --- using it --------------------------------------------------------------------- */
+
+bool
+vtree_deployments_lease (const VtreeDeployments *all, const char *name,
+                         uint64_t version, VtreeFd *fd, GError **error)
+{
+  char number[VTREE_DEPLOY_NUMBER_MAX];
+  g_auto (VtreeFd) dir = -1;
+  g_auto (VtreeFd) lease = -1;
+  vtree_deploy_version_name (version, number);
+  g_autofree char *path = g_build_filename (number, VTREE_DEPLOY_LEASE, NULL);
+  if (!vtree_deploy_open_name (all, name, &dir, error)
+      || !vtree_beneath_open_file (dir, path, &lease, NULL, error))
+    return false;
+  if (lease >= 0 && !vtree_lock_take (lease, VTREE_LOCK_SHARED, LEASE_WAIT, error)) {
+    g_prefix_error (error, "lease '%s': ", name);
+    return false;
+  }
+  *fd = vtree_fd_steal (&lease);
+  return true;
+}
+
+bool
+vtree_deployments_lock_version (const VtreeDeployments *all, const char *name,
+                                uint64_t version, int wait, VtreeFd *fd, GError **error)
+{
+  char number[VTREE_DEPLOY_NUMBER_MAX];
+  g_auto (VtreeFd) dir = -1;
+  g_auto (VtreeFd) lock = -1;
+  if (!vtree_deploy_open_name (all, name, &dir, error)
+      || !vtree_beneath_open_directory (
+        dir, vtree_deploy_version_name (version, number), &lock, error))
+    return false;
+  if (lock < 0)
+    return vtree_error_set (error, VTREE_ERROR_MISSING, "version %s of '%s' has gone",
+                            number, name);
+  if (!vtree_lock_take (lock, VTREE_LOCK_EXCLUSIVE, wait, error)) {
+    g_prefix_error (error, "mount '%s': ", name);
+    return false;
+  }
+  *fd = vtree_fd_steal (&lock);
+  return true;
 }

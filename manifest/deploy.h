@@ -6,8 +6,10 @@
  * use it.
  *
  *   all = vtree_deployments_open (dir, VTREE_DEPLOYMENTS_CHANGE, wait, &error);
- *   vtree_deployments_add (all, "hello", origin, &seal, &error);
- *   vtree_deployments_activate (all, "hello", 7, &error);        the last step
+ *   vtree_deployments_add (all, "hello", origin, exports, &seal, &error);
+ *   vtree_deployments_prepare_exports (all, "hello", 7, notes, &error);
+ *   vtree_deployments_activate (all, "hello", 7, &error);    switches the exports, too
+ *   vtree_deployments_update_exports (all, notes, &error);
  *   vtree_deployments_free (all);
  *
  * Each change is durable when it returns, and a kill at any moment leaves `active`
@@ -18,6 +20,7 @@
 #include "core/fd.h"
 #include "core/seal.h"
 #include "manifest/deploy-origin.h"
+#include "manifest/exports.h"
 
 typedef struct VtreeDeployments VtreeDeployments;
 
@@ -71,13 +74,30 @@ VtreeDeployment *vtree_deployments_load (const VtreeDeployments *all, const char
 char *vtree_deployments_files (const VtreeDeployments *all, const char *name,
                                uint64_t version);
 
+/* Leases VERSION of NAME until *FD (owned) is closed: nothing removes it meanwhile.
+ * *FD is -1 where it has gone. */
+bool vtree_deployments_lease (const VtreeDeployments *all, const char *name,
+                              uint64_t version, VtreeFd *fd, GError **error);
+
+/* One who mounts it: locks VERSION of NAME until *FD is closed. Errors:
+ * VTREE_ERROR_BUSY. */
+bool vtree_deployments_lock_version (const VtreeDeployments *all, const char *name,
+                                     uint64_t version, int wait, VtreeFd *fd,
+                                     GError **error);
+
 /* --- with VTREE_DEPLOYMENTS_CHANGE ------------------------------------------------ */
 
-/* Makes ORIGIN's version of NAME, sealed as SEAL says; one that is there with the same
- * manifest is left. Removes what killed processes left of NAME. Errors:
- * VTREE_ERROR_FAILED (it is there with another manifest), VTREE_ERRNO_ERROR. */
+/* Removes what killed processes left of any. */
+bool vtree_deployments_clean (const VtreeDeployments *all, GError **error);
+
+/* Makes ORIGIN's version of NAME, sealed as SEAL says; of one that is there with the
+ * same manifest only the EXPORTS are made anew, and where it came from another
+ * repository or ref, that is replaced. Removes what killed processes left of
+ * NAME. Errors: VTREE_ERROR_FAILED (it is there with another manifest),
+ * VTREE_ERRNO_ERROR. */
 bool vtree_deployments_add (const VtreeDeployments *all, const char *name,
-                            const VtreeDeployOrigin *origin, const VtreeSeal *seal,
+                            const VtreeDeployOrigin *origin,
+                            const VtreeExports *exports, const VtreeSeal *seal,
                             GError **error);
 
 /* Makes VERSION, which is there, the active one, atomically. */
@@ -98,3 +118,23 @@ bool vtree_deployments_remove_version (const VtreeDeployments *all, const char *
  * malformed. Errors: VTREE_ERROR_MISSING, VTREE_ERROR_BUSY (leased; mounted). */
 bool vtree_deployments_remove (const VtreeDeployments *all, const char *name,
                                bool force, GError **error);
+
+/* --- what is exported -------------------------------------------------------------
+ *
+ * A version's directory has what it exports; DIR/../exports/{share,bin} has links to
+ * DIR/NAME/active/exports/…, so that `active` alone switches all of them. A file whose
+ * name begins with the names of two deployments is the longer one's. NOTES (char *)
+ * gets a line for each file that is another's now. */
+
+/* Makes the links for what VERSION exports and what has none yet. */
+bool vtree_deployments_prepare_exports (const VtreeDeployments *all, const char *name,
+                                        uint64_t version, GPtrArray *notes,
+                                        GError **error);
+
+/* Makes all links what they shall be: there for all that an active version exports, and
+ * no others. Repairs whatever was interrupted. What is no link of ours is left. */
+bool vtree_deployments_update_exports (const VtreeDeployments *all, GPtrArray *notes,
+                                       GError **error);
+
+/* DIR/../exports. To be freed. */
+char *vtree_deployments_exports (const VtreeDeployments *all);

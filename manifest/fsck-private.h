@@ -5,6 +5,7 @@
  *   fsck.c          the order of things; what is reported
  *   fsck-refs.c     refs, statements, signatures
  *   fsck-objects.c  manifests and objects, in parallel
+ *   fsck-packs.c    packs as files
  *   fsck-repair.c   good bytes from elsewhere
  *   fsck-seal.c     the kernel's verity for all that is good
  *   fsck-harm.c     the paths of bad objects
@@ -69,6 +70,8 @@ bool vtree_fsck_check_objects (VtreeFsck *fsck, GError **error);
 bool vtree_fsck_add_reachable (VtreeFsck *fsck, GError **error);
 /* Adds what is in the store besides. */
 bool vtree_fsck_add_unreachable (VtreeFsck *fsck, GError **error);
+/* Checks every pack as a file, where all refs are checked. */
+bool vtree_fsck_packs (VtreeFsck *fsck, GError **error);
 /* Looks for good bytes for every bad object, and puts them into the repository. */
 bool vtree_fsck_repair (VtreeFsck *fsck, GError **error);
 /* Whether anything can be sealed. */

@@ -68,7 +68,8 @@ check (VtreeFsck *fsck, GError **error)
   return vtree_fsck_check_objects (fsck, error) && vtree_fsck_repair (fsck, error)
          && vtree_fsck_add_reachable (fsck, error)
          && (fsck->options->refs != NULL || vtree_fsck_add_unreachable (fsck, error))
-         && vtree_fsck_check_objects (fsck, error) && vtree_fsck_repair (fsck, error);
+         && vtree_fsck_check_objects (fsck, error) && vtree_fsck_repair (fsck, error)
+         && vtree_fsck_packs (fsck, error);
 }
 
 /* --- what is left ----------------------------------------------------------------- */

@@ -55,6 +55,9 @@ typedef struct {
 typedef struct {
   uint64_t refs, versions, manifests, objects, bytes;
   uint64_t missing, corrupt, untrusted, repaired, stale_temporary, stray;
+  /* Packs, and those that are not what their names say: a repack replaces them once
+   * their objects are good elsewhere. */
+  uint64_t packs, damaged_packs;
   /* seal alone: objects, now and before; the repository's own files, now; both */
   uint64_t sealed, sealed_before, sealed_files, unsealed;
 } VtreeFsckResult;

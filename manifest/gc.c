@@ -11,7 +11,7 @@
  * 3. An unreachable object that can't be locked is a manifest in use by a mount: what
  *    it reaches stays, and it is checked as those were.
  * 4. The rest goes: manifests first, each while its lock is held, so that none can be
- *    mounted whose objects are about to go.
+ *    mounted whose objects are about to go; then packs of which nothing is needed.
  */
 #include "manifest/gc.h"
 
@@ -241,6 +241,76 @@ remove_orphan (void *context, const VtreeDigest *digest, uint64_t size, GError *
          || vtree_store_remove (gc->store, digest, error);
 }
 
+/* --- packs ------------------------------------------------------------------------ */
+
+typedef struct {
+  const VtreeGc *gc;
+  uint64_t live, live_bytes, dead, dead_bytes;
+} PackUse;
+
+/* VtreePackEach */
+static bool
+count_use (void *context, uint64_t index, const VtreePackEntry *entry, GError **error)
+{
+  PackUse *use = context;
+  (void) index;
+  (void) error;
+  bool live = g_hash_table_contains (use->gc->reachable, &entry->digest);
+  use->live += live;
+  use->dead += !live;
+  *(live ? &use->live_bytes : &use->dead_bytes) += entry->size;
+  return true;
+}
+
+static bool
+remove_pack (VtreeGc *gc, const VtreePack *pack, const PackUse *use, GError **error)
+{
+  const VtreeDigest *name = vtree_pack_name (pack);
+  char text[VTREE_DIGEST_TEXT_MAX];
+  if (!gc->options->dry_run
+      && !vtree_packs_remove (vtree_store_packs (gc->store), name, error))
+    return false;
+  g_autofree char *what = g_strdup_printf ("pack %s", vtree_digest_format (name, text));
+  gc->result->packs++;
+  gc->result->objects += use->dead;
+  gc->result->bytes += vtree_pack_size (pack);
+  if (gc->options->removed != NULL)
+    gc->options->removed (gc->options->context, what);
+  return true;
+}
+
+/* What can't be read is not judged: fsck tells of it, and repack replaces it. */
+static bool
+collect_pack (VtreeGc *gc, const VtreeDigest *name, GError **error)
+{
+  PackUse use = { .gc = gc };
+  g_autoptr (VtreePack) pack = NULL;
+  bool whole;
+  if (!vtree_packs_scan (vtree_store_packs (gc->store), name, count_use, &use, &pack,
+                         &whole, error))
+    return false;
+  if (!whole)
+    return true;
+  if (use.live == 0)
+    return remove_pack (gc, pack, &use, error);
+  gc->result->kept_packs++;
+  gc->result->kept_objects += use.live;
+  gc->result->kept_bytes += use.live_bytes;
+  gc->result->live_bytes += use.live_bytes;
+  gc->result->dead_bytes += use.dead_bytes;
+  return true;
+}
+
+static bool
+collect_packs (VtreeGc *gc, GError **error)
+{
+  g_autoptr (GArray) names = vtree_packs_list (vtree_store_packs (gc->store), error);
+  for (guint i = 0; names != NULL && i < names->len; i++)
+    if (!collect_pack (gc, &g_array_index (names, VtreeDigest, i), error))
+      return false;
+  return names != NULL;
+}
+
 /* VtreeStoreEach */
 static bool
 count_kept (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
@@ -280,7 +350,8 @@ run (VtreeGc *gc, GError **error)
          && vtree_store_foreach_merkle (gc->store, count_merkle, gc, error)
          && remove_pass (gc, true, error) && remove_pass (gc, false, error)
          && vtree_store_foreach_merkle (gc->store, remove_orphan, gc, error)
-         && vtree_store_foreach (gc->store, count_kept, gc, error);
+         && vtree_store_foreach (gc->store, count_kept, gc, error)
+         && collect_packs (gc, error);
 }
 
 static void

@@ -27,8 +27,13 @@ typedef struct {
 } VtreeGcOptions;
 
 typedef struct {
-  uint64_t versions, objects, bytes; /* removed (dry_run: that would be) */
+  /* removed (dry_run: that would be); objects are files of their own, and those in
+   * packs of which nothing is needed any more */
+  uint64_t versions, objects, packs, bytes;
   uint64_t kept_objects, kept_bytes, held_manifests;
+  /* of packs that stay: their number, and the bytes in them that something needs and
+   * that nothing does, which repack would free */
+  uint64_t kept_packs, live_bytes, dead_bytes;
 } VtreeGcResult;
 
 /* keep = 0 is VTREE_ERROR_INVALID. Versions newer than a ref's head all stay. A

@@ -5,6 +5,7 @@
  */
 #include "manifest/pull-private.h"
 
+#include "core/object-fault.h"
 #include "core/pool.h"
 #include "manifest/reach.h"
 
@@ -18,6 +19,7 @@
 typedef struct {
   VtreeDigest digest;
   uint64_t size;
+  bool manifest;
 } Wanted;
 
 typedef struct {
@@ -68,6 +70,17 @@ find_plain (const VtreePull *pull, const Wanted *wanted, bool *good, GError **er
   return true;
 }
 
+/* A manifest has to be a file of its own. */
+static bool
+find_file (const VtreePull *pull, const Wanted *wanted, bool *found, GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  if (!vtree_store_open_raw (pull->to_store, &wanted->digest, &fd, error))
+    return false;
+  *found = fd >= 0;
+  return true;
+}
+
 /* A name proves nothing: what lies there is read or measured. */
 static bool
 find_good (const VtreePull *pull, const Wanted *wanted, bool *good, GError **error)
@@ -75,7 +88,9 @@ find_good (const VtreePull *pull, const Wanted *wanted, bool *good, GError **err
   uint64_t size;
   bool found;
   *good = false;
-  if (!vtree_store_find (pull->to_store, &wanted->digest, &found, &size, error))
+  if (!(wanted->manifest
+          ? find_file (pull, wanted, &found, error)
+          : vtree_store_find (pull->to_store, &wanted->digest, &found, &size, error)))
     return false;
   if (!found)
     return true;
@@ -86,17 +101,6 @@ find_good (const VtreePull *pull, const Wanted *wanted, bool *good, GError **err
 
 /* --- what is not ------------------------------------------------------------------ */
 
-static bool
-copy (const VtreePull *pull, const Wanted *wanted, GError **error)
-{
-  g_auto (VtreeFd) fd = -1;
-  if (!vtree_store_open_raw (pull->from_store, &wanted->digest, &fd, error))
-    return false;
-  if (fd < 0)
-    return vtree_error_set (error, VTREE_ERROR_MISSING, "it is not there");
-  return vtree_ingest_object (pull->ingest, fd, wanted->size, &wanted->digest, error);
-}
-
 /* True if ERROR is of one object, and others may be had all the same. */
 static bool
 is_bad_object (const GError *error)
@@ -105,11 +109,78 @@ is_bad_object (const GError *error)
          || g_error_matches (error, VTREE_ERROR, VTREE_ERROR_CORRUPT);
 }
 
+/* *FOUND: there is a file of its own, and it was taken. */
+static bool
+copy_file (const VtreePull *pull, const Wanted *wanted,
+           const VtreeIngestExpected *expected, bool *found, GError **error)
+{
+  g_auto (VtreeFd) fd = -1;
+  if (!vtree_store_open_raw (pull->from_store, &wanted->digest, &fd, error))
+    return false;
+  *found = fd >= 0;
+  return fd < 0
+         || vtree_ingest_expected_fd (pull->ingest, fd, wanted->size, expected, error);
+}
+
+static bool
+may_be_slice (const Wanted *wanted)
+{
+  return !wanted->manifest && wanted->size > 0 && wanted->size <= VTREE_PACK_OBJECT_MAX;
+}
+
+/* Of a pack; all that is wrong with it is said as of the object. */
+static bool
+copy_slice (const VtreePull *pull, const Wanted *wanted,
+            const VtreeIngestExpected *expected, GError **error)
+{
+  VtreeObjectSpec spec
+    = { .digest = wanted->digest, .size = wanted->size, .policy = VTREE_VERITY_AUTO };
+  if (!may_be_slice (wanted))
+    return vtree_error_set (error, VTREE_ERROR_MISSING, "it is not there");
+  g_autoptr (VtreeObject) object
+    = vtree_store_open_object (pull->from_store, &spec, error);
+  g_autofree uint8_t *data = g_malloc ((gsize) wanted->size);
+  size_t got;
+  return object != NULL
+         && vtree_object_read (object, data, (size_t) wanted->size, 0, &got, error)
+         && vtree_ingest_expected_bytes (pull->ingest, data, got, expected, error);
+}
+
+/* The file can't be had, which is FAILED: a pack may have it all the same. */
+static bool
+copy_other (const VtreePull *pull, const Wanted *wanted,
+            const VtreeIngestExpected *expected, const GError *failed, GError **error)
+{
+  g_autoptr (GError) slice = NULL;
+  bool look
+    = may_be_slice (wanted) && (is_bad_object (failed) || vtree_object_fault (failed));
+  if (look && copy_slice (pull, wanted, expected, &slice))
+    return true;
+  bool same = slice == NULL || is_bad_object (slice) || vtree_object_fault (slice);
+  g_propagate_error (error, same ? g_error_copy (failed) : g_steal_pointer (&slice));
+  return false;
+}
+
+static bool
+copy (const VtreePull *pull, const Wanted *wanted, GError **error)
+{
+  const VtreeIngestExpected expected = { wanted->digest, wanted->manifest };
+  g_autoptr (GError) failed = NULL;
+  bool found;
+  if (pull->from == NULL)
+    return vtree_error_set (error, VTREE_ERROR_MISSING, "it is damaged, or not there");
+  if (copy_file (pull, wanted, &expected, &found, &failed))
+    return found || copy_slice (pull, wanted, &expected, error);
+  return copy_other (pull, wanted, &expected, failed, error);
+}
+
 static void
 note_bad (Fetch *fetch, const Wanted *wanted, GError *failed)
 {
   char text[VTREE_DIGEST_TEXT_MAX];
-  g_autofree char *from = vtree_error_escape (vtree_repo_path (fetch->pull->from), -1);
+  const VtreePull *pull = fetch->pull;
+  g_autofree char *from = vtree_error_escape (
+    vtree_repo_path (pull->from != NULL ? pull->from : pull->to), -1);
   g_prefix_error (
     &failed, "object %s of %s: ", vtree_digest_format (&wanted->digest, text), from);
   g_mutex_lock (&fetch->lock);
@@ -175,18 +246,17 @@ fetch_batch (Fetch *fetch, guint start, guint *end, GError **error)
       break;
   }
   *end = i;
-  return vtree_pool_finish (&pool, error)
-         && vtree_ingest_seal (fetch->pull->ingest, error);
+  if (!vtree_pool_finish (&pool, error))
+    return false;
+  for (guint k = start; k < i; k++)
+    vtree_ingest_order (fetch->pull->ingest,
+                        &g_array_index (fetch->wanted, Wanted, k).digest);
+  return vtree_ingest_seal (fetch->pull->ingest, error);
 }
 
 static bool
-fetch_all (Fetch *fetch, GError **error)
+conclude (Fetch *fetch, GError **error)
 {
-  guint next = 0;
-  while (next < fetch->wanted->len) {
-    if (!fetch_batch (fetch, next, &next, error))
-      return false;
-  }
   fetch->pull->result->found_objects = fetch->found_objects;
   fetch->pull->result->found_bytes = fetch->found_bytes;
   if (fetch->first == NULL)
@@ -198,21 +268,52 @@ fetch_all (Fetch *fetch, GError **error)
   return false;
 }
 
+static bool
+fetch_all (Fetch *fetch, GError **error)
+{
+  guint next = 0;
+  while (next < fetch->wanted->len) {
+    if (!fetch_batch (fetch, next, &next, error))
+      return false;
+  }
+  return conclude (fetch, error);
+}
+
+/* The same where nothing can be fetched: makes nothing visible. */
+static bool
+look_at_all (Fetch *fetch, GError **error)
+{
+  VtreePool *pool = vtree_pool_new (fetch->pull->options->threads, work, NULL, fetch);
+  for (guint i = 0; i < fetch->wanted->len; i++)
+    if (!vtree_pool_push (pool, &g_array_index (fetch->wanted, Wanted, i)))
+      break;
+  return vtree_pool_finish (&pool, error) && conclude (fetch, error);
+}
+
 /* VtreeStoreEach */
 static bool
 want (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
 {
   Fetch *fetch = context;
-  const Wanted wanted = { *digest, size };
+  const Wanted wanted = { *digest, size, false };
   (void) error;
+  g_array_append_val (fetch->wanted, wanted);
+  return true;
+}
+
+static bool
+want_manifest (Fetch *fetch)
+{
+  const VtreeResolved *resolved = fetch->pull->resolved;
+  const Wanted wanted = { resolved->manifest, resolved->manifest_size, true };
   g_array_append_val (fetch->wanted, wanted);
   return true;
 }
 
 /* Secrets of the tree are the tree owner's: nobody else may enter a repository that has
  * them. */
-static bool
-check_secrets (const VtreePull *pull, VtreeView *view, GError **error)
+bool
+vtree_pull_check_secrets (const VtreePull *pull, VtreeView *view, GError **error)
 {
   struct stat st;
   if (fstat (vtree_repo_dirfd (pull->to), &st) < 0)
@@ -242,9 +343,27 @@ vtree_pull_objects (VtreePull *pull, VtreeView *view, GError **error)
   g_auto (Fetch) fetch
     = { .pull = pull, .wanted = g_array_new (FALSE, FALSE, sizeof (Wanted)) };
   g_mutex_init (&fetch.lock);
-  return check_secrets (pull, view, error)
-         && vtree_reach_foreach (view, want, &fetch, error)
-         && want (&fetch, &pull->resolved->manifest, pull->resolved->manifest_size,
-                  error)
+  return vtree_pull_check_secrets (pull, view, error)
+         && vtree_reach_foreach (view, want, &fetch, error) && want_manifest (&fetch)
          && fetch_all (&fetch, error) && vtree_ingest_sync (pull->ingest, error);
+}
+
+bool
+vtree_pull_check_rest (VtreePull *pull, VtreeView *view, GHashTable *taken,
+                       GError **error)
+{
+  g_auto (Fetch) fetch
+    = { .pull = pull, .wanted = g_array_new (FALSE, FALSE, sizeof (Wanted)) };
+  uint32_t count = vtree_view_totals (view)->objects;
+  g_mutex_init (&fetch.lock);
+  for (uint32_t i = 0; i < count; i++) {
+    Wanted wanted = { .manifest = false };
+    if (!vtree_view_object (view, i, &wanted.digest, &wanted.size, error))
+      return false;
+    if (g_hash_table_contains (taken, GUINT_TO_POINTER (i + 1)))
+      vtree_ingest_order (pull->ingest, &wanted.digest);
+    else
+      g_array_append_val (fetch.wanted, wanted);
+  }
+  return look_at_all (&fetch, error);
 }

@@ -8,7 +8,6 @@
  */
 #include "manifest/pull.h"
 
-#include "core/mark.h"
 #include "manifest/check.h"
 #include "manifest/pull-private.h"
 
@@ -20,19 +19,30 @@
 void
 vtree_pull_result_clear (VtreePullResult *result)
 {
+  g_clear_pointer (&result->ref, g_free);
   g_clear_pointer (&result->notes, g_ptr_array_unref);
 }
 
-static void
-pull_clear (VtreePull *pull)
+void
+vtree_pull_init (VtreePull *pull, const VtreeRepo *to, const VtreePullOptions *options,
+                 VtreePullResult *result)
+{
+  *pull = (VtreePull){
+    .to = to, .options = options, .result = result, .seal = vtree_repo_seal (to)
+  };
+  pull->seal.signer = options->signer;
+  if (options->has_verity)
+    pull->seal.policy = options->verity;
+}
+
+void
+vtree_pull_clear (VtreePull *pull)
 {
   vtree_ingest_free (g_steal_pointer (&pull->ingest));
   vtree_resolved_free (g_steal_pointer (&pull->resolved));
   vtree_store_free (g_steal_pointer (&pull->to_store));
   vtree_store_free (g_steal_pointer (&pull->from_store));
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreePull, pull_clear)
-
 static const char *
 ref_of (const VtreePull *pull)
 {
@@ -69,18 +79,41 @@ check_repositories (const VtreePull *pull, GError **error)
                              vtree_digest_alg_name (theirs));
 }
 
+static VtreeResolveOptions
+resolve_options (const VtreePull *pull)
+{
+  return (VtreeResolveOptions){ .paths = pull->options->paths,
+                                .force = pull->options->force };
+}
+
+/* Takes RESOLVED. */
+static bool
+note_resolved (VtreePull *pull, VtreeResolved *resolved)
+{
+  pull->resolved = resolved;
+  if (resolved == NULL)
+    return false;
+  pull->result->ref = g_strdup (ref_of (pull));
+  pull->result->version = version_of (pull);
+  pull->result->manifest = resolved->manifest;
+  pull->result->notes = g_ptr_array_ref (resolved->notes);
+  return true;
+}
+
 static bool
 resolve (VtreePull *pull, const VtreeRefSpec *spec, GError **error)
 {
-  const VtreeResolveOptions options
-    = { .paths = pull->options->paths, .force = pull->options->force };
-  pull->resolved = vtree_resolve (pull->from, spec, &options, error);
-  if (pull->resolved == NULL)
-    return false;
-  pull->result->version = version_of (pull);
-  pull->result->manifest = pull->resolved->manifest;
-  pull->result->notes = g_ptr_array_ref (pull->resolved->notes);
-  return true;
+  const VtreeResolveOptions options = resolve_options (pull);
+  return note_resolved (pull, vtree_resolve (pull->from, spec, &options, error));
+}
+
+bool
+vtree_pull_accept (VtreePull *pull, const char *ref, GBytes *root, GBytes *sig,
+                   GError **error)
+{
+  const VtreeResolveOptions options = resolve_options (pull);
+  return note_resolved (pull,
+                        vtree_resolve_statement (ref, root, sig, &options, error));
 }
 
 /* --- what we have ----------------------------------------------------------------- */
@@ -130,8 +163,18 @@ settle_present (VtreePull *pull, GBytes *root, GBytes *sig, GError **error)
 
 /* --- taking it -------------------------------------------------------------------- */
 
-static bool
-open_stores (VtreePull *pull, GError **error)
+bool
+vtree_pull_is_present (const VtreePull *pull, bool *present, GError **error)
+{
+  g_autoptr (GBytes) root = NULL;
+  g_autoptr (GBytes) sig = NULL;
+  bool ok = load_own (pull, &root, &sig, error);
+  *present = root != NULL;
+  return ok;
+}
+
+bool
+vtree_pull_open (VtreePull *pull, GError **error)
 {
   const VtreeIngestOptions options
     = { .verity = pull->seal.policy, .signer = pull->seal.signer };
@@ -142,11 +185,12 @@ open_stores (VtreePull *pull, GError **error)
   return pull->ingest != NULL;
 }
 
+/* VtreePullTake: from another repository. */
 static bool
-take (VtreePull *pull, GError **error)
+take_from (VtreePull *pull, void *source, GError **error)
 {
   g_autoptr (VtreeView) view = NULL;
-  bool done;
+  (void) source;
   pull->from_store = vtree_store_new (pull->from, error);
   if (pull->from_store == NULL)
     return false;
@@ -156,7 +200,15 @@ take (VtreePull *pull, GError **error)
     g_prefix_error (error, "%s: ", vtree_repo_path (pull->from));
     return false;
   }
-  if (!open_stores (pull, error) || !vtree_pull_objects (pull, view, error)
+  return vtree_pull_objects (pull, view, error);
+}
+
+static bool
+take_and_put (VtreePull *pull, VtreePullTake take, void *source, GError **error)
+{
+  bool done;
+  if ((pull->ingest == NULL && !vtree_pull_open (pull, error))
+      || !take (pull, source, error)
       || (pull->seal.signer != NULL
           && !vtree_repo_seal_config (pull->to, &pull->seal, &done, error)))
     return false;
@@ -167,48 +219,40 @@ take (VtreePull *pull, GError **error)
 }
 
 static bool
-bring (VtreePull *pull, GError **error)
+bring (VtreePull *pull, VtreePullTake take, void *source, GError **error)
 {
   g_autoptr (GBytes) root = NULL;
   g_autoptr (GBytes) sig = NULL;
   if (!load_own (pull, &root, &sig, error))
     return false;
-  return root != NULL ? settle_present (pull, root, sig, error) : take (pull, error);
-}
-
-/* What was forced in place of the mark's own manifest leaves the mark alone. */
-static bool
-raise_mark (const VtreePull *pull, GError **error)
-{
-  const VtreeStatement *statement = pull->resolved->statement;
-  const VtreeMark mark
-    = { statement->version, statement->manifest, statement->created };
-  GError *failed = NULL;
-  if (vtree_mark_raise (pull->options->paths, statement->ref, &mark, &failed))
-    return true;
-  if (pull->options->force
-      && g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_ROLLBACK)) {
-    g_clear_error (&failed);
-    return true;
-  }
-  g_propagate_error (error, failed);
-  return false;
+  return root != NULL ? settle_present (pull, root, sig, error)
+                      : take_and_put (pull, take, source, error);
 }
 
 static bool
 move_head (VtreePull *pull, GError **error)
 {
+  const VtreeResolveOptions options = resolve_options (pull);
   VtreePullResult *result = pull->result;
   bool found;
   if (!vtree_refs_head (pull->to, ref_of (pull), &found, &result->head, error))
     return false;
   if (found && result->head >= result->version)
-    return raise_mark (pull, error);
+    return vtree_resolved_raise_mark (pull->resolved, &options, error);
   if (!vtree_refs_set_head (pull->to, ref_of (pull), result->version, error))
     return false;
   result->head = result->version;
   result->state = VTREE_PULL_MOVED;
-  return raise_mark (pull, error);
+  return vtree_resolved_raise_mark (pull->resolved, &options, error);
+}
+
+bool
+vtree_pull_release (VtreePull *pull, VtreePullTake take, void *source, GError **error)
+{
+  g_auto (VtreeFd) ref_lock = -1;
+  return vtree_refs_lock (pull->to, ref_of (pull), pull->options->wait, &ref_lock,
+                          error)
+         && bring (pull, take, source, error) && move_head (pull, error);
 }
 
 static bool
@@ -216,15 +260,13 @@ run (VtreePull *pull, const VtreeRefSpec *spec, GError **error)
 {
   g_auto (VtreeFd) from_lock = -1;
   g_auto (VtreeFd) to_lock = -1;
-  g_auto (VtreeFd) ref_lock = -1;
   int wait = pull->options->wait;
   return check_repositories (pull, error)
          && vtree_repo_lock (pull->from, VTREE_REPO_LOCK_SHARED, wait, &from_lock,
                              error)
          && vtree_repo_lock (pull->to, VTREE_REPO_LOCK_SHARED, wait, &to_lock, error)
          && resolve (pull, spec, error)
-         && vtree_refs_lock (pull->to, spec->name, wait, &ref_lock, error)
-         && bring (pull, error) && move_head (pull, error);
+         && vtree_pull_release (pull, take_from, NULL, error);
 }
 
 bool
@@ -232,22 +274,18 @@ vtree_pull (const VtreeRepo *to, const VtreeRepo *from, const VtreeRefSpec *spec
             const VtreePullOptions *options, VtreePullResult *result, GError **error)
 {
   g_auto (VtreePullResult) own = { .version = 0 };
-  g_auto (VtreePull) pull = { .to = to,
-                              .from = from,
-                              .options = options,
-                              .result = &own,
-                              .seal = vtree_repo_seal (to) };
+  g_auto (VtreePull) pull = { .to = NULL };
+  vtree_pull_init (&pull, to, options, &own);
+  pull.from = from;
   if (spec->is_digest)
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "pull: a ref expected, not a manifest's digest");
-  pull.seal.signer = options->signer;
-  if (options->has_verity)
-    pull.seal.policy = options->verity;
   if (!run (&pull, spec, error)) {
-    g_prefix_error (error, "pull %s: ", spec->name);
+    g_prefix_error (error, "%s: ", spec->name);
     return false;
   }
   *result = own;
+  own.ref = NULL;
   own.notes = NULL;
   return true;
 }

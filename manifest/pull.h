@@ -35,6 +35,7 @@ typedef enum {
 
 typedef struct {
   VtreePullState state;
+  char *ref;
   uint64_t version;
   uint64_t head; /* what the head is now */
   VtreeDigest manifest;

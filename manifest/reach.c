@@ -41,8 +41,9 @@ VtreeView *
 vtree_reach_open (const VtreeStore *store, const VtreeDigest *digest, uint64_t size,
                   GError **error)
 {
-  VtreeObjectSpec spec
-    = { .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO };
+  VtreeObjectSpec spec = {
+    .digest = *digest, .size = size, .policy = VTREE_VERITY_AUTO, .own_file = true
+  };
   VtreeView *view = open_checked (store, &spec, error);
   if (view == NULL)
     vtree_reach_prefix_error (error, digest);

@@ -50,7 +50,8 @@ open_existing_ref (const VtreeRepo *repo, const char *name, VtreeFd *fd, GError 
   if (!open_ref (repo, name, fd, error))
     return false;
   return *fd >= 0
-         || vtree_error_set (error, VTREE_ERROR_MISSING, "there is no such ref in %s",
+         || vtree_error_set (error, VTREE_ERROR_MISSING,
+                             "there is no such ref in %s; see `vtree refs`",
                              vtree_repo_path (repo));
 }
 
@@ -71,7 +72,7 @@ vtree_refs_versions (const VtreeRepo *repo, const char *name, GError **error)
   if (open_existing_ref (repo, name, &fd, error))
     names = vtree_directory_list (fd, error);
   if (names == NULL) {
-    prefix_error (error, "list the versions of", name);
+    prefix_error (error, "look up", name);
     return NULL;
   }
   GArray *versions = g_array_new (FALSE, FALSE, sizeof (uint64_t));
@@ -145,8 +146,9 @@ load_version (int fd, uint64_t version, GBytes **root, GBytes **sig, GError **er
       || !load (fd, sig_name, VTREE_SIGNATURE_FILE_MAX, &sig_bytes, error))
     return false;
   if (root_bytes == NULL)
-    return vtree_error_set (error, VTREE_ERROR_MISSING,
-                            "there is no version %" G_GUINT64_FORMAT, version);
+    return vtree_error_set (
+      error, VTREE_ERROR_MISSING,
+      "there is no version %" G_GUINT64_FORMAT "; `vtree log` lists them", version);
   *root = g_steal_pointer (&root_bytes);
   *sig = g_steal_pointer (&sig_bytes);
   return true;

@@ -63,6 +63,12 @@ VtreeResolved *vtree_resolve_statement (const char *ref, GBytes *root, GBytes *s
                                         const VtreeResolveOptions *options,
                                         GError **error);
 
+/* Raises the mark to RESOLVED, which was resolved without raise_mark: for who looks
+ * first whether all of it is there. What OPTIONS forced in place of the mark's own
+ * manifest leaves the mark alone. Errors: those of vtree_mark_raise(). */
+bool vtree_resolved_raise_mark (const VtreeResolved *resolved,
+                                const VtreeResolveOptions *options, GError **error);
+
 /* Opens the manifest as an object of STORE, takes LOCK_SH on it (kept as long as the
  * view lives) and opens the view. CORRUPT if size or digest differ (a block deeper in
  * it is checked when it is read), BUSY if a gc is removing it just now. */

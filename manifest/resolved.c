@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the step from an accepted release to its manifest's view. Decides nothing: see
- * resolve.c.
+ * Owns the steps from an accepted release to its mark and to its manifest's view.
+ * Decides nothing: see resolve.c.
  */
+#include "core/mark.h"
 #include "core/pages.h"
 #include "manifest/reach.h"
 #include "manifest/resolve.h"
@@ -58,10 +59,29 @@ vtree_resolved_open (const VtreeResolved *resolved, const VtreeStore *store,
 {
   VtreeObjectSpec spec = { .digest = resolved->manifest,
                            .size = resolved->manifest_size,
-                           .policy = policy };
+                           .policy = policy,
+                           .own_file = true };
   g_autoptr (VtreeObject) object = open_manifest (store, &spec, error);
   VtreeView *view = object != NULL ? open_view (object, error) : NULL;
   if (view == NULL)
     vtree_reach_prefix_error (error, &resolved->manifest);
   return view;
+}
+
+bool
+vtree_resolved_raise_mark (const VtreeResolved *resolved,
+                           const VtreeResolveOptions *options, GError **error)
+{
+  const VtreeStatement *statement = resolved->statement;
+  const VtreeMark mark
+    = { statement->version, statement->manifest, statement->created };
+  GError *failed = NULL;
+  if (vtree_mark_raise (options->paths, statement->ref, &mark, &failed))
+    return true;
+  if (options->force && g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_ROLLBACK)) {
+    g_clear_error (&failed);
+    return true;
+  }
+  g_propagate_error (error, failed);
+  return false;
 }

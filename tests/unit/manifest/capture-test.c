@@ -239,6 +239,43 @@ test_wide (void)
   g_assert_cmpuint (vtree_view_totals (view)->inodes, ==, WIDTH + 1);
 }
 
+/* Symlinks' targets and files' xattrs come into one memory from different threads. */
+static void
+test_symlinks_beside_xattrs (void)
+{
+  enum {
+    COUNT = 3000
+  };
+  g_autofree char *dir = vtree_test_make_dir ();
+  for (unsigned i = 0; i < COUNT; i++) {
+    g_autofree char *file = g_strdup_printf ("f%u", i);
+    g_autofree char *link = g_strdup_printf ("l%u", i);
+    tree_fixture_text (dir, file, "");
+    tree_fixture_xattr (dir, file, "user.name", file, strlen (file));
+    tree_fixture_symlink (dir, link, file);
+  }
+  VtreeCaptureOptions options = keep_all ();
+  options.threads = 4;
+  g_autoptr (GBytes) manifest = tree_fixture_capture_ok (dir, &options);
+  g_autoptr (VtreeView) view = tree_fixture_view (manifest);
+  for (unsigned i = 0; i < COUNT; i++) {
+    g_autofree char *file = g_strdup_printf ("f%u", i);
+    g_autofree char *link = g_strdup_printf ("l%u", i);
+    VtreeInode inode = tree_fixture_inode (manifest, file);
+    g_autoptr (GString) xattrs = g_string_new (NULL);
+    append_xattrs (view, &inode, xattrs);
+    g_autoptr (GString) expected = g_string_new ("user.name=");
+    for (const char *byte = file; *byte != '\0'; byte++)
+      g_string_append_printf (expected, "%02x", (unsigned char) *byte);
+    g_assert_cmpstr (xattrs->str, ==, expected->str);
+    inode = tree_fixture_inode (manifest, link);
+    VtreeSpan target = { 0 };
+    g_assert_true (vtree_view_target (view, &inode, &target, NULL));
+    g_assert_cmpuint (target.size, ==, strlen (file));
+    g_assert_true (memcmp (target.data, file, target.size) == 0);
+  }
+}
+
 static void
 test_leaves_access_times (void)
 {
@@ -270,6 +307,8 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/capture/same-in-every-order", test_same_in_every_order);
   g_test_add_func ("/manifest/capture/deep", test_deep);
   g_test_add_func ("/manifest/capture/wide", test_wide);
+  g_test_add_func ("/manifest/capture/symlinks-beside-xattrs",
+                   test_symlinks_beside_xattrs);
   g_test_add_func ("/manifest/capture/leaves-access-times", test_leaves_access_times);
   return vtree_test_run ();
 }

@@ -14,7 +14,14 @@
 void
 versions_fixture_init (VersionsFixture *fixture)
 {
-  VtreeRepoOptions options = { .digest = VTREE_DIGEST_SHA256 };
+  versions_fixture_init_packing (fixture, 0);
+}
+
+void
+versions_fixture_init_packing (VersionsFixture *fixture, uint32_t threshold)
+{
+  VtreeRepoOptions options
+    = { .digest = VTREE_DIGEST_SHA256, .pack_threshold = threshold };
   g_autoptr (GError) error = NULL;
   repo_fixture_init (&fixture->repo, &options);
   fixture->home = vtree_test_make_dir ();
@@ -125,8 +132,8 @@ put_tree (const VersionsFixture *fixture, const VersionFile *files,
   g_autoptr (GBytes) manifest = vtree_builder_finish (builder, &error);
   g_assert_no_error (error);
   statement->size = g_bytes_get_size (manifest);
-  vtree_ingest_bytes (ingest, g_bytes_get_data (manifest, NULL), statement->size,
-                      &statement->manifest, &error);
+  vtree_ingest_manifest (ingest, g_bytes_get_data (manifest, NULL), statement->size,
+                         &statement->manifest, &error);
   g_assert_no_error (error);
   repo_fixture_seal (ingest);
 }

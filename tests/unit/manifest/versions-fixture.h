@@ -39,6 +39,8 @@ typedef struct {
 
 /* A new repository, and a key that is trusted for everything. */
 void versions_fixture_init (VersionsFixture *fixture);
+/* …which packs contents of at most THRESHOLD bytes. */
+void versions_fixture_init_packing (VersionsFixture *fixture, uint32_t threshold);
 void versions_fixture_clear (VersionsFixture *fixture);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VersionsFixture, versions_fixture_clear)
 
