@@ -33,6 +33,12 @@ take_flag (VtreeArguments *arguments, char letter)
   case 's':
     arguments->sloppy = true;
     return true;
+  case 'q':
+    arguments->quiet = true;
+    return true;
+  case 'F':
+    arguments->foreground = true;
+    return true;
   case 'h':
     arguments->help = true;
     return true;

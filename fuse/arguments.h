@@ -2,6 +2,8 @@
 /*
  * The helper's command line, as mount(8) calls it (util-linux, libmount's exec_helper):
  *   mount.fuse.vtree SOURCE DIR [-f] [-v] [-s] [-n] [-N NS] [-t TYPE] [-o OPTIONS]...
+ * and -F and -q, which mount(8) does not know: no line of fstab can keep it from
+ * returning, or quiet.
  */
 #pragma once
 
@@ -11,7 +13,7 @@ typedef struct {
   const char *source; /* borrowed from argv, as all others */
   const char *dir;
   const char *namespace_; /* -N: a path, or a process id; NULL: ours */
-  bool fake, verbose, sloppy, help, version;
+  bool fake, verbose, sloppy, quiet, foreground, help, version;
   VtreeMountOptions options;
 } VtreeArguments;
 

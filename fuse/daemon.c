@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +81,17 @@ kept_privileges (const VtreeDaemonOptions *options, bool passthrough)
   return keep;
 }
 
+/* Should who started us die, we end as if told to. Since we may have been too late for
+ * that, PARENT must be the same still. */
+static bool
+follow_parent (pid_t parent, GError **error)
+{
+  if (prctl (PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0)
+    return vtree_error_set_errno (error, errno, "follow the parent process");
+  return getppid () == parent
+         || vtree_error_set (error, VTREE_ERROR_FAILED, "the parent process has ended");
+}
+
 static bool
 confine (const VtreeDaemonOptions *options, bool passthrough, GError **error)
 {
@@ -132,7 +145,8 @@ serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
   VtreeFsIdentity identity = identify (options, key);
   fs_options.descriptors = vtree_cache_capacity (vtree_privilege_raise_files ());
   bool wants_passthrough = options->options->io == VTREE_IO_PASSTHROUGH;
-  if (!confine (options, wants_passthrough, error))
+  if (!confine (options, wants_passthrough, error)
+      || (options->parent > 0 && !follow_parent (options->parent, error)))
     return false;
   g_autoptr (VtreeFs) fs = vtree_fs_new (options->origin->view, options->origin->store,
                                          options->log, &identity, &fs_options);
@@ -154,6 +168,7 @@ run (const VtreeDaemonOptions *options, int report_fd, int keeper_fd)
   Report report = { report_fd };
   bool unmounted = true;
   vtree_fd_close (options->handoff);
+  vtree_fd_close (options->notify);
   log_notes (options);
   bool ok = serve (options, &report, &unmounted, &error);
   if (!ok && report.fd < 0)
@@ -231,7 +246,8 @@ start_daemon (const VtreeDaemonOptions *options, int keeper_fd, VtreeFd *report_
 }
 
 bool
-vtree_daemon_start_take (const VtreeDaemonOptions *options, GError **error)
+vtree_daemon_start_take (const VtreeDaemonOptions *options, VtreeProcesses *processes,
+                         GError **error)
 {
   g_auto (VtreeFd) device = options->device;
   g_auto (VtreeFd) keeper_fd = -1;
@@ -244,8 +260,10 @@ vtree_daemon_start_take (const VtreeDaemonOptions *options, GError **error)
   vtree_fd_replace_take (&device, -1);
   vtree_fd_replace_take (&keeper_fd, -1);
   ok = ok && wait_until_ready (report_fd, error) && check_root (options->dir, error);
-  if (ok)
+  if (ok) {
+    *processes = (VtreeProcesses){ daemon, keeper };
     return true;
+  }
   vtree_channel_unmount (options->dir);
   reap (daemon);
   reap (keeper);

@@ -9,6 +9,8 @@
 #include "fuse/options.h"
 #include "fuse/origin.h"
 
+#include <sys/types.h>
+
 typedef struct {
   const VtreeOrigin *origin;
   const VtreeMountOptions *options;
@@ -18,9 +20,17 @@ typedef struct {
   GPtrArray *notes;  /* char *: what has to be said in the log */
   int device;        /* the connection; taken */
   int handoff;       /* a descriptor that the daemon closes, or -1; borrowed */
+  int notify;        /* another one */
+  pid_t parent;      /* whose end is the daemon's too; 0: nobody's */
   VtreeFsOptions fs; /* without descriptors, which the daemon counts itself */
 } VtreeDaemonOptions;
 
-/* Starts daemon and keeper, and waits until the root of the mount answers. On an error
- * nothing is left mounted or running. Call while there is one thread. */
-bool vtree_daemon_start_take (const VtreeDaemonOptions *options, GError **error);
+typedef struct {
+  pid_t daemon, keeper;
+} VtreeProcesses;
+
+/* Starts daemon and keeper, children of ours, and waits until the root of the mount
+ * answers. On an error nothing is left mounted or running. Call while there is one
+ * thread. */
+bool vtree_daemon_start_take (const VtreeDaemonOptions *options,
+                              VtreeProcesses *processes, GError **error);

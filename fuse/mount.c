@@ -10,17 +10,16 @@
 #include "core/version.h"
 #include "fuse/arguments.h"
 #include "fuse/channel.h"
-#include "fuse/daemon.h"
+#include "fuse/place.h"
 #include "fuse/privilege.h"
 #include "fuse/remount.h"
+#include "fuse/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME "mount.fuse.vtree"
@@ -40,7 +39,8 @@ typedef struct {
   VtreeLog *log;
   VtreeOrigin origin;
   GPtrArray *notes;
-  char *dir; /* absolute */
+  VtreePlace place;
+  VtreeNotify notify;
   int handoff;
 } Mount;
 
@@ -51,7 +51,8 @@ mount_clear (Mount *mount)
   g_clear_pointer (&mount->log, vtree_log_free);
   g_clear_pointer (&mount->paths, vtree_paths_free);
   g_clear_pointer (&mount->notes, g_ptr_array_unref);
-  g_clear_pointer (&mount->dir, free);
+  vtree_place_clear (&mount->place);
+  vtree_notify_clear (&mount->notify);
   vtree_source_clear (&mount->source);
   vtree_arguments_clear (&mount->arguments);
 }
@@ -92,24 +93,20 @@ enter_namespace (const char *name, GError **error)
   return true;
 }
 
-static bool
-check_directory (Mount *mount, GError **error)
-{
-  struct stat st;
-  mount->dir = realpath (mount->arguments.dir, NULL);
-  if (mount->dir == NULL || stat (mount->dir, &st) != 0)
-    return vtree_error_set_errno (error, errno, "mount point %s", mount->arguments.dir);
-  if (!S_ISDIR (st.st_mode))
-    return vtree_error_set_errno (error, ENOTDIR, "mount point %s", mount->dir);
-  return true;
-}
-
 /* One line, and no more, whatever MESSAGE has in it. */
 static void
 print_line (const char *message)
 {
   g_autofree char *line = vtree_error_line (message);
   fprintf (stderr, NAME ": %s\n", line);
+}
+
+/* What is no error, unless -q: the daemon's log has what of it matters later. */
+static void
+print_note (const Mount *mount, const char *message)
+{
+  if (!mount->arguments.quiet)
+    print_line (message);
 }
 
 static void
@@ -125,7 +122,7 @@ collect_notes (Mount *mount)
     g_ptr_array_add (mount->notes, g_strdup ("simulated-kernel: a test binary, nothing "
                                              "is verified"));
   for (guint i = 0; i < mount->notes->len; i++)
-    print_line (mount->notes->pdata[i]);
+    print_note (mount, mount->notes->pdata[i]);
 }
 
 /* Everything short of the mount itself. */
@@ -145,7 +142,8 @@ prepare (Mount *mount, GError **error)
   collect_notes (mount);
   return (arguments->namespace_ == NULL
           || enter_namespace (arguments->namespace_, error))
-         && check_directory (mount, error) && vtree_channel_check (error);
+         && vtree_place_find (&mount->place, arguments->dir, error)
+         && vtree_channel_check (error);
 }
 
 static int
@@ -156,7 +154,7 @@ open_channel (const Mount *mount, GError **error)
     = options->fsname != NULL ? options->fsname : mount->arguments.source;
   VtreeChannelOptions channel
     = { .source = source,
-        .dir = mount->dir,
+        .dir = mount->place.dir,
         .allow_other = options->allow_other || geteuid () == 0,
         .allow_suid = options->allow_suid,
         .allow_dev = options->allow_dev,
@@ -182,13 +180,24 @@ fs_options (const VtreeMountOptions *options)
   };
 }
 
+/* A mount whose daemon was killed makes room, once nothing else stands in the way. */
 static bool
-do_mount (Mount *mount, GError **error)
+free_place (const Mount *mount, GError **error)
 {
-  if (!prepare (mount, error))
-    return false;
-  if (mount->arguments.fake)
+  if (mount->place.dead == NULL)
     return true;
+  if (!vtree_place_free_dead (&mount->place, error))
+    return false;
+  g_autofree char *line
+    = g_strdup_printf ("removed the mount of %s on %s, whose daemon had ended",
+                       mount->place.dead, mount->place.dir);
+  print_note (mount, line);
+  return true;
+}
+
+static bool
+start (Mount *mount, VtreeProcesses *processes, GError **error)
+{
   int device = open_channel (mount, error);
   if (device < 0)
     return false;
@@ -196,12 +205,38 @@ do_mount (Mount *mount, GError **error)
                                 .options = &mount->arguments.options,
                                 .log = mount->log,
                                 .source = mount->arguments.source,
-                                .dir = mount->dir,
+                                .dir = mount->place.dir,
                                 .notes = mount->notes,
                                 .device = device,
                                 .handoff = mount->handoff,
+                                .notify = mount->notify.fd,
+                                .parent = mount->arguments.foreground ? getpid () : 0,
                                 .fs = fs_options (&mount->arguments.options) };
-  return vtree_daemon_start_take (&daemon, error);
+  return vtree_daemon_start_take (&daemon, processes, error);
+}
+
+static bool
+do_mount (Mount *mount, GError **error)
+{
+  VtreeProcesses processes;
+  bool foreground = mount->arguments.foreground;
+  if (!prepare (mount, error))
+    return false;
+  if (mount->arguments.fake)
+    return true;
+  if (!free_place (mount, error))
+    return false;
+  if (foreground && !vtree_notify_take (&mount->notify, error))
+    return false;
+  if (foreground)
+    vtree_supervise_prepare ();
+  if (!start (mount, &processes, error) || !foreground)
+    return *error == NULL;
+  /* What the daemon holds, its lock on the manifest say, ends with it. */
+  vtree_origin_clear (&mount->origin);
+  VtreeSupervision supervision
+    = { mount->arguments.source, mount->place.dir, &mount->notify };
+  return vtree_supervise_run (&supervision, &processes, error);
 }
 
 /* What has been asked for; the exit status. */
@@ -222,7 +257,7 @@ run (Mount *mount, GError **error)
 static void
 print_help (void)
 {
-  printf ("usage: " NAME " SOURCE DIRECTORY [-fvsn] [-N NAMESPACE] [-o OPTIONS]\n"
+  printf ("usage: " NAME " SOURCE DIRECTORY [-fqvsnF] [-N NAMESPACE] [-o OPTIONS]\n"
           "SOURCE is REPO:REF, REPO:sha256:..., the path of a root statement (with\n"
           "-o ref=) or the path of a manifest (with -o digest=). See " NAME "(8).\n");
 }
@@ -231,7 +266,8 @@ int
 vtree_mount_main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  g_auto (Mount) mount = { .handoff = vtree_handoff_take () };
+  g_auto (Mount) mount
+    = { .notify = VTREE_NOTIFY_INIT, .handoff = vtree_handoff_take () };
   bool has_handoff = mount.handoff >= 0;
   int status = EXIT_MOUNT_FAILED;
   if (vtree_privilege_close_inherited (mount.handoff, &error)) {
@@ -245,6 +281,9 @@ vtree_mount_main (int argc, char **argv)
     printf (NAME " %s\n", vtree_version ());
   else if (error == NULL)
     status = run (&mount, &error);
+  /* mount(8) knows three; who started a service can tell more apart. */
+  if (error != NULL && mount.arguments.foreground)
+    status = (int) vtree_exit_code (error);
   if (error != NULL && !has_handoff)
     print_line (error->message);
   vtree_handoff_send_take (mount.handoff, error);

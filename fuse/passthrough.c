@@ -99,7 +99,8 @@ static int32_t
 register_object (VtreePassthrough *passthrough, const VtreeObject *object)
 {
   int32_t id = 0;
-  if (object == NULL || vtree_object_enforcer (object) != VTREE_ENFORCER_KERNEL
+  if (object == NULL || vtree_object_peek_fd (object) < 0
+      || vtree_object_enforcer (object) != VTREE_ENFORCER_KERNEL
       || !vtree_passthrough_is_on (passthrough))
     return 0;
   int result = passthrough->calls->open (passthrough->device,

@@ -26,7 +26,7 @@ static const Row rows[] = {
   { "a dash is an operand", "- /m", "-", "/m", NULL, NULL, false, NULL },
   { "no directory", "R:a", NULL, NULL, NULL, NULL, false, "a directory are needed" },
   { "too many", "R:a /m /n", NULL, NULL, NULL, NULL, false, "too many" },
-  { "unknown letter", "R:a /m -q", NULL, NULL, NULL, NULL, false, "\"-q\"" },
+  { "unknown letter", "R:a /m -x", NULL, NULL, NULL, NULL, false, "\"-x\"" },
   { "value missing", "R:a /m -o", NULL, NULL, NULL, NULL, false, "\"-o\"" },
   { "unknown option", "R:a /m -o bogus", NULL, NULL, NULL, NULL, false, "bogus" },
 };
@@ -63,6 +63,48 @@ test_help (void)
   g_assert_true (arguments.help);
 }
 
+/* Never from fstab: it is no option. */
+static void
+test_foreground (void)
+{
+  static const struct {
+    const char *line;
+    bool foreground;
+  } lines[] = { { "R:a /m", false },
+                { "R:a /m -F", true },
+                { "R:a /m -vFo rw", true },
+                { "R:a /m -o x-foreground", false } };
+  for (size_t i = 0; i < G_N_ELEMENTS (lines); i++) {
+    g_autofree char *line = g_strconcat ("mount.fuse.vtree ", lines[i].line, NULL);
+    g_auto (GStrv) argv = g_strsplit (line, " ", -1);
+    g_auto (VtreeArguments) arguments = { 0 };
+    g_autoptr (GError) error = NULL;
+    vtree_arguments_parse (&arguments, (int) g_strv_length (argv), argv, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (arguments.foreground, ==, lines[i].foreground);
+  }
+}
+
+/* Nor that, so that the log of a boot is whole. */
+static void
+test_quiet (void)
+{
+  static const struct {
+    const char *line;
+    bool quiet;
+  } lines[] = { { "R:a /m", false },
+                { "R:a /m -q", true },
+                { "-qF R:a /m", true },
+                { "R:a /m -o quiet", false } };
+  for (size_t i = 0; i < G_N_ELEMENTS (lines); i++) {
+    g_autofree char *line = g_strconcat ("mount.fuse.vtree ", lines[i].line, NULL);
+    g_auto (GStrv) argv = g_strsplit (line, " ", -1);
+    g_auto (VtreeArguments) arguments = { 0 };
+    vtree_arguments_parse (&arguments, (int) g_strv_length (argv), argv, NULL);
+    g_assert_cmpint (arguments.quiet, ==, lines[i].quiet);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -72,5 +114,7 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &rows[i], test_row);
   }
   g_test_add_func ("/fuse/arguments/help", test_help);
+  g_test_add_func ("/fuse/arguments/foreground", test_foreground);
+  g_test_add_func ("/fuse/arguments/quiet", test_quiet);
   return vtree_test_run ();
 }
