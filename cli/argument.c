@@ -94,6 +94,14 @@ parse_span (const char *text, int64_t now, int64_t *time)
 }
 
 bool
+vtree_argument_verity (const char *text, VtreeVerityPolicy *policy, GError **error)
+{
+  return vtree_verity_policy_parse (text, policy)
+         || vtree_error_set (error, VTREE_ERROR_INVALID,
+                             "--verity: '%s' is none of auto, require and off", text);
+}
+
+bool
 vtree_argument_expires (const char *text, int64_t now, int64_t *expires, GError **error)
 {
   g_autofree char *escaped = NULL;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/error.h"
+#include "core/policy.h"
 #include <stdint.h>
 
 /* A decimal number from MIN to MAX for the option or argument WHAT ("--version"). */
@@ -17,6 +18,10 @@ bool vtree_argument_wait (const char *text, int *seconds, GError **error);
 
 /* --threads: 1 to 1024. */
 bool vtree_argument_threads (const char *text, unsigned *threads, GError **error);
+
+/* --verity: auto, require or off. */
+bool vtree_argument_verity (const char *text, VtreeVerityPolicy *policy,
+                            GError **error);
 
 /* --expires: "2027-01-31T00:00:00Z", or a span from NOW on: a number and s, m
  * (minutes), h, d, w or y (365 days). Must lie after NOW. */

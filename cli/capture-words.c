@@ -29,6 +29,8 @@ vtree_capture_words_add (VtreeCaptureWords *words, GArray *entries)
         { "xattrs", 0, 0, G_OPTION_ARG_FILENAME, &words->xattrs,
           "Extended attributes to take, comma-separated patterns; \"\" for none",
           "LIST" },
+        { "overlay-xattrs", 0, 0, G_OPTION_ARG_NONE, &words->overlay_xattrs,
+          "Take overlayfs's own attributes, too: DIR is a layer", NULL },
         { "exclude", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words->exclude,
           "Leave out what matches (may be repeated)", "GLOB" },
         { "one-file-system", 'x', 0, G_OPTION_ARG_NONE, &words->one_file_system,
@@ -37,6 +39,42 @@ vtree_capture_words_add (VtreeCaptureWords *words, GArray *entries)
           "So many workers (default: one a processor)", "N" } };
 
   g_array_append_vals (entries, own, G_N_ELEMENTS (own));
+}
+
+/* What overlayfs wrote means something to it alone, and would in a mount's lower layer:
+ * it is asked for, or left out whatever the patterns say. */
+static char *
+join_patterns (const VtreeCaptureWords *words)
+{
+  const char *list = words->xattrs != NULL ? words->xattrs : "default";
+  bool none = list[0] == '\0' || g_str_equal (list, "none");
+
+  if (none)
+    return g_strdup (words->overlay_xattrs
+                       ? "trusted.overlay.*,user.overlay.*,user.fuseoverlayfs.*"
+                       : "");
+  return g_strconcat (list,
+                      words->overlay_xattrs
+                        ? ",trusted.overlay.*,user.overlay.*,user.fuseoverlayfs.*"
+                        : ",-trusted.overlay.*,-user.overlay.*,-user.fuseoverlayfs.*",
+                      NULL);
+}
+
+static bool
+apply_patterns (VtreeCaptureWords *words, VtreeCaptureOptions *capture, GError **error)
+{
+  g_autofree char *list = join_patterns (words);
+
+  /* Its messages quote what the person wrote. */
+  if (words->xattrs != NULL) {
+    words->patterns = vtree_capture_parse_xattrs (words->xattrs, error);
+    if (words->patterns == NULL)
+      return false;
+    g_clear_pointer (&words->patterns, g_strfreev);
+  }
+  words->patterns = vtree_capture_parse_xattrs (list, error);
+  capture->xattrs = (const char *const *) words->patterns;
+  return words->patterns != NULL;
 }
 
 static bool
@@ -49,11 +87,7 @@ apply_words (VtreeCaptureWords *words, VtreeCaptureOptions *capture, GError **er
   if (words->threads != NULL
       && !vtree_argument_threads (words->threads, &capture->threads, error))
     return false;
-  if (words->xattrs == NULL)
-    return true;
-  words->patterns = vtree_capture_parse_xattrs (words->xattrs, error);
-  capture->xattrs = (const char *const *) words->patterns;
-  return words->patterns != NULL;
+  return apply_patterns (words, capture, error);
 }
 
 bool

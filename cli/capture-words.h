@@ -18,6 +18,7 @@ typedef struct {
   char **exclude;
   char *threads;
   gboolean one_file_system;
+  gboolean overlay_xattrs;
   char **patterns; /* parsed from xattrs */
 } VtreeCaptureWords;
 

@@ -147,10 +147,8 @@ apply_words (const CheckoutWords *words, VtreeCheckoutOptions *options, GError *
       && !vtree_argument_threads (words->threads, &options->threads, error))
     return false;
   if (words->verity != NULL
-      && !vtree_verity_policy_parse (words->verity, &options->verity))
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--verity: '%s' is none of auto, require and off",
-                            words->verity);
+      && !vtree_argument_verity (words->verity, &options->verity, error))
+    return false;
   if (words->hard_links && options->verity == VTREE_VERITY_OFF)
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "--hardlink and --verity=off exclude each other: only what "

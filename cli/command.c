@@ -5,11 +5,13 @@
  */
 #include "cli/command.h"
 #include "cli/argument.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/handoff.h"
+#include "core/lock.h"
 #include "core/version.h"
 
 #include <stdio.h>
@@ -64,6 +66,14 @@ vtree_cli_report (const VtreeCli *cli, const GError *error)
   fputc ('\n', stderr);
 }
 
+static void
+add_entries (GOptionContext *context, const VtreeCli *cli, const GOptionEntry *entries)
+{
+  if (cli->completion != NULL)
+    vtree_completion_add (cli->completion, entries);
+  g_option_context_add_main_entries (context, entries, NULL);
+}
+
 /* Adds the options that VERB's flags ask for, and --help. */
 static void
 add_shared_entries (GOptionContext *context, VtreeCli *cli, char **wait, char ***rest)
@@ -97,9 +107,9 @@ add_shared_entries (GOptionContext *context, VtreeCli *cli, char **wait, char **
     const GOptionEntry entries[] = { shared[i].entry, none };
 
     if ((flags & shared[i].flag) != 0)
-      g_option_context_add_main_entries (context, entries, NULL);
+      add_entries (context, cli, entries);
   }
-  g_option_context_add_main_entries (context, always, NULL);
+  add_entries (context, cli, always);
 }
 
 /* What an unset variable of a script leaves: never the working directory, or the
@@ -107,9 +117,11 @@ add_shared_entries (GOptionContext *context, VtreeCli *cli, char **wait, char **
 static bool
 refuse_empty (const VtreeCli *cli, GError **error)
 {
+  unsigned own = (cli->verb->flags & VTREE_VERB_COMMAND) != 0 ? 1 : cli->n_args;
+
   if (cli->repo_path != NULL && cli->repo_path[0] == '\0')
     return vtree_error_set (error, VTREE_ERROR_INVALID, "--repo: it is empty");
-  for (unsigned i = 0; i < cli->n_args; i++)
+  for (unsigned i = 0; i < own; i++)
     if (cli->args[i][0] == '\0')
       return vtree_error_set (error, VTREE_ERROR_INVALID,
                               "%s expected, but argument %u is empty",
@@ -147,11 +159,15 @@ parse (VtreeCli *cli, const GOptionEntry *entries, GError **error)
   bool parsed;
 
   g_set_prgname (title);
+  g_option_context_set_main_group (
+    context, g_option_group_new (NULL, NULL, NULL, cli->option_data, NULL));
   g_option_context_set_help_enabled (context, FALSE);
   g_option_context_set_summary (context, cli->verb->summary);
   g_option_context_set_description (context, cli->verb->description);
-  g_option_context_add_main_entries (context, entries, NULL);
+  add_entries (context, cli, entries);
   add_shared_entries (context, cli, &wait, &rest);
+  if (cli->completion != NULL)
+    return false;
   parsed = g_option_context_parse_strv (context, &cli->words, &local);
   cli->args = rest != NULL ? rest : g_new0 (char *, 1);
   if (!parsed) {
@@ -247,6 +263,22 @@ parse_global (VtreeCli *cli, char ***words, GError **error)
   return true;
 }
 
+/* Who waits for locks may be told to wait longer. */
+static void
+hint_wait (const VtreeCli *cli, GError **error)
+{
+  g_autoptr (GError) busy = NULL;
+
+  if (error == NULL || !g_error_matches (*error, VTREE_ERROR, VTREE_ERROR_BUSY)
+      || (cli->verb->flags & VTREE_VERB_WAIT) == 0
+      || !g_str_has_suffix ((*error)->message, VTREE_LOCK_HELD))
+    return;
+  busy = *error;
+  *error = NULL;
+  vtree_error_set (error, VTREE_ERROR_BUSY, "%s; --wait=SEC waits longer",
+                   busy->message);
+}
+
 bool
 vtree_cli_run (VtreeCli *cli, char **words, GError **error)
 {
@@ -261,7 +293,13 @@ vtree_cli_run (VtreeCli *cli, char **words, GError **error)
   cli->misused = false;
   cli->words = g_strdupv (words + used - 1);
   cli->json = (cli->verb->flags & VTREE_VERB_JSON) != 0 && has_flag (words, "--json");
-  return cli->verb->run (cli, error);
+  if (cli->verb->run (cli, error))
+    return true;
+  if (!cli->help && *error == NULL)
+    vtree_error_set (error, VTREE_ERROR_FAILED,
+                     "it failed and does not say why: please report this");
+  hint_wait (cli, error);
+  return false;
 }
 
 void

@@ -20,14 +20,17 @@
 #include "core/paths.h"
 #include "core/repo.h"
 
+struct VtreeCompletion;
+
 typedef struct VtreeCli VtreeCli;
 typedef struct VtreeVerb VtreeVerb;
 
 typedef enum {
-  VTREE_VERB_REPO = 1 << 0,  /* --repo */
-  VTREE_VERB_JSON = 1 << 1,  /* --json */
-  VTREE_VERB_QUIET = 1 << 2, /* --quiet */
-  VTREE_VERB_WAIT = 1 << 3,  /* --wait */
+  VTREE_VERB_REPO = 1 << 0,    /* --repo */
+  VTREE_VERB_JSON = 1 << 1,    /* --json */
+  VTREE_VERB_QUIET = 1 << 2,   /* --quiet */
+  VTREE_VERB_WAIT = 1 << 3,    /* --wait */
+  VTREE_VERB_COMMAND = 1 << 4, /* behind the first argument is a command's line */
 } VtreeVerbFlags;
 
 struct VtreeVerb {
@@ -57,6 +60,11 @@ struct VtreeCli {
   gboolean help; /* the help was printed: nothing else is to be done */
   bool misused;  /* the words were wrong: the help would help */
 
+  void *option_data; /* set before vtree_cli_parse(): for options with a callback */
+
+  /* not NULL: vtree_cli_parse() only hands the options over, see complete.h */
+  struct VtreeCompletion *completion;
+
   int status; /* exit status after success: diff --exit-code has a 1 to tell */
 };
 
@@ -74,8 +82,8 @@ void vtree_cli_clear (VtreeCli *cli);
 
 /* Parses the verb's words: ENTRIES (ended by { NULL }), the shared options that its
  * flags name, --help, and the number of arguments. Option values are raw bytes, so
- * ENTRIES use G_OPTION_ARG_FILENAME. Errors: VTREE_ERROR_INVALID; false without one
- * after --help. */
+ * ENTRIES use G_OPTION_ARG_FILENAME. Call it first of all, whatever the words are.
+ * Errors: VTREE_ERROR_INVALID; false without one after --help. */
 bool vtree_cli_parse (VtreeCli *cli, const GOptionEntry *entries, GError **error);
 
 /* The repository's path: --repo, else $VTREE_REPO, else the user's own. To be freed. */

@@ -6,6 +6,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/repacking.h"
 #include "cli/signing.h"
 #include "cli/verbs.h"
 
@@ -22,6 +23,7 @@ typedef struct {
   char *verity;
   gboolean no_sign;
   gboolean allow_secret;
+  gboolean trust_stat;
 } CommitWords;
 
 static void
@@ -54,7 +56,10 @@ commit_entries (CommitWords *words)
           "Enable fs-verity: auto, require or off (default: the repository's word)",
           "WORD" },
         { "allow-secret", 0, 0, G_OPTION_ARG_NONE, &words->allow_secret,
-          "Take files into a shared repository that not everybody may read", NULL } };
+          "Take files into a shared repository that not everybody may read", NULL },
+        { "trust-stat", 0, 0, G_OPTION_ARG_NONE, &words->trust_stat,
+          "Don't read files again that look unchanged since the last such commit",
+          NULL } };
 
   g_array_append_vals (entries, own, G_N_ELEMENTS (own));
   vtree_signing_words_add (&words->signing, entries);
@@ -88,15 +93,14 @@ apply_words (const CommitWords *words, VtreeCommitOptions *options, GError **err
     return false;
   options->has_verity = words->verity != NULL;
   if (options->has_verity
-      && !vtree_verity_policy_parse (words->verity, &options->verity))
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--verity: '%s' is none of auto, require and off",
-                            words->verity);
+      && !vtree_argument_verity (words->verity, &options->verity, error))
+    return false;
   if (words->no_sign && vtree_signing_words_given (&words->signing))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "--no-sign and a signer exclude each other");
   options->message = words->message;
   options->allow_secret = words->allow_secret != FALSE;
+  options->trust_stat = words->trust_stat != FALSE;
   return true;
 }
 
@@ -118,6 +122,7 @@ print_json (const char *ref, const VtreeCommitResult *result, bool is_signed)
   vtree_json_add_uint (json, "new_bytes", result->stats.new_bytes);
   vtree_json_add_uint (json, "shared_objects", result->stats.shared_objects);
   vtree_json_add_uint (json, "shared_bytes", result->stats.shared_bytes);
+  vtree_json_add_uint (json, "trusted_files", result->trusted);
   vtree_json_begin_array (json, "replaced");
   for (guint i = 0; result->replaced != NULL && i < result->replaced->len; i++)
     vtree_json_add_string (json, NULL, result->replaced->pdata[i]);
@@ -142,6 +147,9 @@ print_result (const VtreeCli *cli, const char *ref, const VtreeCommitResult *res
     ref, result->version, is_signed ? "" : ", unsigned", result->totals.inodes,
     result->totals.bytes, result->stats.new_objects, result->stats.new_bytes,
     result->stats.shared_objects, result->stats.shared_bytes);
+  if (result->trusted > 0)
+    vtree_cli_note (cli, "%" G_GUINT64_FORMAT " files look unchanged and were not read",
+                    result->trusted);
   if (!is_signed)
     vtree_cli_note (
       cli, "it is not the head until you sign it: vtree sign %s@%" G_GUINT64_FORMAT,
@@ -183,7 +191,7 @@ commit (const VtreeCli *cli, CommitWords *words, VtreeCommitOptions *options,
     return false;
   g_clear_pointer (&progress, vtree_progress_free);
   print_result (cli, options->ref, &result, signers != NULL);
-  return true;
+  return vtree_repacking_consider (cli, repo, signer, error);
 }
 
 bool

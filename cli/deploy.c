@@ -3,6 +3,7 @@
 #include "cli/deployed.h"
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/repacking.h"
 #include "cli/verbs.h"
 
 #include <string.h>
@@ -87,7 +88,8 @@ deploy (const VtreeDeployed *deployed, const VtreeRefSpec *spec, bool force,
       || !vtree_deployed_install (deployed, cli->args[0], repo, resolved, error))
     return false;
   print_deployed (deployed, cli->args[0], resolved);
-  return true;
+  vtree_fd_replace_take (&lock, -1);
+  return vtree_repacking_consider (cli, repo, NULL, error);
 }
 
 bool
@@ -109,7 +111,7 @@ vtree_verb_deploy (VtreeCli *cli, GError **error)
     return false;
   if (spec.is_digest)
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "deploy: a ref expected, not a manifest's digest");
+                            "a ref expected, not a manifest's digest");
   return vtree_deployed_open (cli, system != FALSE, VTREE_DEPLOYMENTS_CHANGE, &deployed,
                               error)
          && deploy (&deployed, &spec, force != FALSE, error);
@@ -171,6 +173,21 @@ move_forward (Upgrade *upgrade, const VtreeDeployment *deployment,
   return true;
 }
 
+/* The active version, of REPO, is the newest. What kept an older one may have ended. */
+static bool
+stay (const Upgrade *upgrade, const VtreeDeployment *deployment, const VtreeRepo *repo,
+      GError **error)
+{
+  const VtreeDeployed *deployed = &upgrade->deployed;
+
+  vtree_cli_note (deployed->cli, "%s: version " U64 " is the newest", deployment->name,
+                  deployment->active);
+  if (upgrade->check || (deployment->held && !upgrade->named))
+    return true;
+  return vtree_deployments_set_held (deployed->all, deployment->name, false, error)
+         && vtree_deployed_prune (deployed, deployment->name, repo, error);
+}
+
 /* NEWEST is what the ref resolves to now. */
 static bool
 consider (Upgrade *upgrade, const VtreeDeployment *deployment, const VtreeRepo *repo,
@@ -185,12 +202,8 @@ consider (Upgrade *upgrade, const VtreeDeployment *deployment, const VtreeRepo *
     return false;
   newest = resolved->statement->version;
   if (newest <= deployment->active) {
-    vtree_cli_note (cli, "%s: version " U64 " is the newest", deployment->name,
-                    deployment->active);
     tell (upgrade, deployment, newest, "current");
-    return upgrade->check || !deployment->held || !upgrade->named
-           || vtree_deployments_set_held (upgrade->deployed.all, deployment->name,
-                                          false, error);
+    return stay (upgrade, deployment, repo, error);
   }
   upgrade->changed = true;
   if (!upgrade->check)
@@ -208,14 +221,19 @@ upgrade_active (Upgrade *upgrade, const VtreeDeployment *deployment, GError **er
   const VtreeDeployOrigin *origin
     = vtree_deployment_find (deployment, deployment->active)->origin;
   const VtreeRefSpec spec = { .name = origin->ref };
-  g_autoptr (VtreeRepo) repo = vtree_repo_open (origin->repository, error);
+  g_autoptr (VtreeRepo) repo
+    = vtree_deployed_open_origin (deployment->name, origin, error);
   g_auto (VtreeFd) lock = -1;
 
   if (repo != NULL
       && vtree_repo_lock (repo, VTREE_REPO_LOCK_SHARED, upgrade->deployed.cli->wait,
                           &lock, error)
-      && consider (upgrade, deployment, repo, &spec, error))
-    return true;
+      && consider (upgrade, deployment, repo, &spec, error)) {
+    vtree_fd_replace_take (&lock, -1);
+    if (upgrade->check
+        || vtree_repacking_consider (upgrade->deployed.cli, repo, NULL, error))
+      return true;
+  }
   g_prefix_error (error, "%s: ", deployment->name);
   return false;
 }
@@ -305,6 +323,8 @@ vtree_verb_upgrade (VtreeCli *cli, GError **error)
                       : vtree_deployments_list (upgrade.deployed.all, error);
   if (all == NULL || !upgrade_all (&upgrade, all, error))
     return false;
+  if (all[0] == NULL)
+    vtree_cli_note (cli, "nothing is deployed");
   if (unchanged_exit && !upgrade.changed)
     cli->status = EXIT_UNCHANGED;
   return true;

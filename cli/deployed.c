@@ -2,7 +2,9 @@
 /* Owns the order of a deployment: see doc/deployments.md. */
 #include "cli/deployed.h"
 
+#include "cli/exporting.h"
 #include "cli/mounts.h"
+#include "cli/runtimes.h"
 #include "manifest/check.h"
 #include "manifest/reach.h"
 
@@ -20,6 +22,19 @@ vtree_deployed_clear (VtreeDeployed *deployed)
   g_clear_pointer (&deployed->paths, vtree_paths_free);
 }
 
+/* What one that was killed left, and runtimes that are idle. If that fails, it is not
+ * this verb's failure. */
+static void
+repair (const VtreeDeployed *deployed)
+{
+  g_autoptr (GError) failed = NULL;
+
+  if (!vtree_deployments_clean (deployed->all, &failed)
+      || !vtree_exporting_update (deployed, &failed)
+      || !vtree_runtimes_clean (deployed, &failed))
+    vtree_cli_note (deployed->cli, "%s", failed->message);
+}
+
 bool
 vtree_deployed_open (const VtreeCli *cli, bool system, VtreeDeploymentsMode mode,
                      VtreeDeployed *deployed, GError **error)
@@ -31,12 +46,27 @@ vtree_deployed_open (const VtreeCli *cli, bool system, VtreeDeploymentsMode mode
     return vtree_error_set (error, VTREE_ERROR_INVALID,
                             "--system: only root changes the system's deployments");
   deployed->cli = cli;
+  deployed->system = system || geteuid () == 0;
   deployed->paths = vtree_paths_new (error);
   if (deployed->paths == NULL)
     return false;
   dir = vtree_paths_deploy (system ? root : deployed->paths);
   deployed->all = vtree_deployments_open (dir, mode, cli->wait, error);
+  if (deployed->all != NULL && mode == VTREE_DEPLOYMENTS_CHANGE)
+    repair (deployed);
   return deployed->all != NULL;
+}
+
+bool
+vtree_deployed_has (const char *dir, const char *name)
+{
+  g_autoptr (GError) failed = NULL;
+  g_autoptr (VtreeDeployments) all
+    = vtree_deployments_open (dir, VTREE_DEPLOYMENTS_LOOK, 0, &failed);
+  g_autoptr (VtreeDeployment) found
+    = all != NULL ? vtree_deployments_load (all, name, &failed) : NULL;
+
+  return found != NULL || !g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING);
 }
 
 /* --- is it whole? ----------------------------------------------------------------- */
@@ -92,13 +122,33 @@ vtree_deployed_examine (const VtreeDeployed *deployed, const VtreeRepo *repo,
   /* Who goes back to what is deployed knows that it is older. */
   if (!options->raise_mark)
     return g_steal_pointer (&resolved);
-  g_clear_pointer (&resolved, vtree_resolved_free);
-  resolved = vtree_resolve (repo, spec, options, error);
-  if (resolved == NULL)
+  if (!vtree_resolved_raise_mark (resolved, options, error))
     return NULL;
   for (guint i = 0; i < resolved->notes->len; i++)
     vtree_cli_note (deployed->cli, "%s", (const char *) resolved->notes->pdata[i]);
   return g_steal_pointer (&resolved);
+}
+
+VtreeRepo *
+vtree_deployed_open_origin (const char *name, const VtreeDeployOrigin *origin,
+                            GError **error)
+{
+  g_autofree char *escaped = vtree_error_escape (origin->repository, -1);
+  GError *failed = NULL;
+  VtreeRepo *repo = vtree_repo_open (origin->repository, &failed);
+
+  if (repo != NULL)
+    return repo;
+  if (!g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING)) {
+    g_propagate_error (error, failed);
+    return NULL;
+  }
+  g_error_free (failed);
+  vtree_error_set (error, VTREE_ERROR_MISSING,
+                   "the repository that it was deployed from, %s, is gone; bring it "
+                   "back, or `vtree --repo=DIR deploy %s %s` from another",
+                   escaped, name, origin->ref);
+  return NULL;
 }
 
 /* --- mounts ----------------------------------------------------------------------- */
@@ -112,18 +162,6 @@ find_mount (const VtreeDeployed *deployed, const char *name, uint64_t version,
   g_autofree char *real = vtree_mounts_canonical (files, NULL);
 
   return real != NULL ? vtree_mounts_find (mounts, real) : NULL;
-}
-
-bool
-vtree_deployed_is_mounted (const VtreeDeployed *deployed, const char *name,
-                           uint64_t version, bool *mounted, GError **error)
-{
-  g_autoptr (GPtrArray) mounts = vtree_mounts_list (error);
-
-  if (mounts == NULL)
-    return false;
-  *mounted = find_mount (deployed, name, version, mounts) != NULL;
-  return true;
 }
 
 bool
@@ -168,13 +206,14 @@ vtree_deployed_install (const VtreeDeployed *deployed, const char *name,
         .size = resolved->manifest_size,
         .key = resolved->key,
         .deployed = time (NULL) };
-  unsigned keep = 0;
+  g_autoptr (VtreeExports) exports
+    = vtree_exporting_collect (deployed, name, repo, resolved, error);
   bool ok
-    = load_keep (repo, &keep, error)
-      && vtree_deployments_add (deployed->all, name, &origin, &seal, error)
-      && vtree_deployments_activate (deployed->all, name, statement->version, error)
+    = exports != NULL
+      && vtree_deployments_add (deployed->all, name, &origin, exports, &seal, error)
+      && vtree_exporting_switch (deployed, name, statement->version, error)
       && vtree_deployments_set_held (deployed->all, name, false, error)
-      && vtree_deployed_prune (deployed, name, keep, error);
+      && vtree_deployed_prune (deployed, name, repo, error);
 
   free (path);
   return ok;
@@ -201,14 +240,14 @@ prune_version (const VtreeDeployed *deployed, const char *name, uint64_t version
 }
 
 bool
-vtree_deployed_prune (const VtreeDeployed *deployed, const char *name, unsigned keep,
-                      GError **error)
+vtree_deployed_prune (const VtreeDeployed *deployed, const char *name,
+                      const VtreeRepo *repo, GError **error)
 {
   g_autoptr (VtreeDeployment) deployment
     = vtree_deployments_load (deployed->all, name, error);
-  unsigned kept = 1; /* the active one */
+  unsigned keep, kept = 1; /* the active one */
 
-  if (deployment == NULL)
+  if (deployment == NULL || !load_keep (repo, &keep, error))
     return false;
   for (guint i = deployment->versions->len; i-- > 0;) {
     const VtreeDeployedVersion *version = deployment->versions->pdata[i];

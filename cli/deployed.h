@@ -13,6 +13,7 @@ typedef struct {
   const VtreeCli *cli;
   VtreePaths *paths;
   VtreeDeployments *all;
+  bool system; /* the system's, which all may run */
 } VtreeDeployed;
 
 /* Frees what DEPLOYED holds; a zeroed one is fine. */
@@ -24,6 +25,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeDeployed, vtree_deployed_clear)
 bool vtree_deployed_open (const VtreeCli *cli, bool system, VtreeDeploymentsMode mode,
                           VtreeDeployed *deployed, GError **error);
 
+/* Whether there is a deployment NAME in DIR, also one that can't be read. */
+bool vtree_deployed_has (const char *dir, const char *name);
+
 /* Resolves SPEC in REPO (locked by the caller) and looks whether all of it is there:
  * the manifest in full, each object's presence. Where a mark is raised, what was forced
  * is noted. */
@@ -32,25 +36,26 @@ VtreeResolved *vtree_deployed_examine (const VtreeDeployed *deployed,
                                        const VtreeResolveOptions *options,
                                        GError **error);
 
+/* Opens the repository that ORIGIN, NAME's, came from. Errors: VTREE_ERROR_MISSING, it
+ * is gone, with what can be done; those of vtree_repo_open(). */
+VtreeRepo *vtree_deployed_open_origin (const char *name,
+                                       const VtreeDeployOrigin *origin, GError **error);
+
 /* Makes RESOLVED, which REPO has, a version of NAME and the active one, and removes
  * what nobody needs any more. */
 bool vtree_deployed_install (const VtreeDeployed *deployed, const char *name,
                              const VtreeRepo *repo, const VtreeResolved *resolved,
                              GError **error);
 
-/* Removes versions of NAME beyond the KEEP newest that are neither active nor pinned
- * nor in use. */
+/* Removes versions of NAME that are neither active nor pinned nor in use, but as many
+ * of the newest as the configuration of REPO, which the active one is from, keeps. */
 bool vtree_deployed_prune (const VtreeDeployed *deployed, const char *name,
-                           unsigned keep, GError **error);
+                           const VtreeRepo *repo, GError **error);
 
 /* Unmounts VERSION of NAME if it is mounted; FORCE: also where it is in use. Errors:
  * VTREE_ERROR_BUSY. */
 bool vtree_deployed_unmount (const VtreeDeployed *deployed, const char *name,
                              uint64_t version, bool force, GError **error);
-
-/* *MOUNTED: something is mounted for VERSION of NAME. */
-bool vtree_deployed_is_mounted (const VtreeDeployed *deployed, const char *name,
-                                uint64_t version, bool *mounted, GError **error);
 
 /* *HOLDER (to be freed) says which deployment of this user or the system needs VERSION
  * of REF in REPO; NULL: none. */

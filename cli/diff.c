@@ -2,6 +2,7 @@
 /* `vtree diff`: two manifests, or one and a directory captured for the occasion. */
 #include "manifest/diff.h"
 #include "cli/capture-words.h"
+#include "cli/changes.h"
 #include "cli/entry.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -18,36 +19,6 @@ typedef struct {
   VtreeJson *json; /* NULL: text */
   uint64_t count;
 } Comparison;
-
-static const struct {
-  VtreeDiffProperties property;
-  const char *name;
-} properties[] = {
-  { VTREE_DIFF_TYPE, "type" },   { VTREE_DIFF_CONTENT, "content" },
-  { VTREE_DIFF_MODE, "mode" },   { VTREE_DIFF_OWNER, "owner" },
-  { VTREE_DIFF_MTIME, "mtime" }, { VTREE_DIFF_XATTRS, "xattrs" },
-  { VTREE_DIFF_LINKS, "links" },
-};
-
-static void
-print_item (const VtreeDiffItem *item)
-{
-  static const char letters[] = {
-    [VTREE_DIFF_ADDED] = 'A', [VTREE_DIFF_REMOVED] = 'D', [VTREE_DIFF_CHANGED] = 'M'
-  };
-  const char *separator = "\t";
-
-  vtree_out_print ("%c\t", letters[item->kind]);
-  vtree_out_name (item->path[0] != '\0' ? item->path : "/", -1);
-  for (size_t i = 0; i < G_N_ELEMENTS (properties); i++) {
-    if (item->kind != VTREE_DIFF_CHANGED
-        || (item->properties & properties[i].property) == 0)
-      continue;
-    vtree_out_print ("%s%s", separator, properties[i].name);
-    separator = ",";
-  }
-  vtree_out_text ("\n");
-}
 
 /* One side of ITEM, null where it is not there. */
 static bool
@@ -68,20 +39,10 @@ add_side (VtreeView *view, const VtreeInode *inode, const char *key, VtreeJson *
 static bool
 add_item (const Comparison *comparison, const VtreeDiffItem *item, GError **error)
 {
-  static const char *const kinds[] = { [VTREE_DIFF_ADDED] = "added",
-                                       [VTREE_DIFF_REMOVED] = "deleted",
-                                       [VTREE_DIFF_CHANGED] = "modified" };
   VtreeJson *json = comparison->json;
 
   vtree_json_begin_object (json, NULL);
-  vtree_json_add_string (json, "kind", kinds[item->kind]);
-  vtree_json_add_string (json, "path", item->path);
-  vtree_json_begin_array (json, "properties");
-  for (size_t i = 0; i < G_N_ELEMENTS (properties); i++)
-    if (item->kind == VTREE_DIFF_CHANGED
-        && (item->properties & properties[i].property) != 0)
-      vtree_json_add_string (json, NULL, properties[i].name);
-  vtree_json_end_array (json);
+  vtree_changes_add_json (item, json);
   if (!add_side (comparison->from, item->from, "from", json, error)
       || !add_side (comparison->to, item->to, "to", json, error))
     return false;
@@ -97,7 +58,7 @@ each_item (void *context, const VtreeDiffItem *item, GError **error)
   comparison->count++;
   if (comparison->json != NULL)
     return add_item (comparison, item, error);
-  print_item (item);
+  vtree_changes_print (item);
   return true;
 }
 

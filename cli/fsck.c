@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "cli/signing.h"
 #include "cli/verbs.h"
+#include "manifest/repack.h"
 
 typedef struct {
   VtreeJson *json; /* NULL: text */
@@ -75,6 +76,8 @@ add_result (const VtreeFsckResult *result, VtreeJson *json)
   vtree_json_add_uint (json, "repaired", result->repaired);
   vtree_json_add_uint (json, "stale_temporary", result->stale_temporary);
   vtree_json_add_uint (json, "stray", result->stray);
+  vtree_json_add_uint (json, "packs", result->packs);
+  vtree_json_add_uint (json, "damaged_packs", result->damaged_packs);
   vtree_json_add_uint (json, "sealed", result->sealed);
   vtree_json_add_uint (json, "sealed_before", result->sealed_before);
   vtree_json_add_uint (json, "sealed_files", result->sealed_files);
@@ -87,21 +90,28 @@ judge (const VtreeRepo *repo, const VtreeFsckResult *result, GError **error)
 {
   VtreeErrorCode code = VTREE_ERROR_UNTRUSTED;
 
-  if (result->corrupt == 0 && result->missing == 0 && result->untrusted == 0)
+  uint64_t corrupt = result->corrupt + result->damaged_packs;
+  const char *cure = "";
+
+  if (corrupt == 0 && result->missing == 0 && result->untrusted == 0)
     return result->unsealed == 0
            || vtree_error_set (error, VTREE_ERROR_UNSUPPORTED,
                                "check %s: %" G_GUINT64_FORMAT " could not be sealed",
                                vtree_repo_path (repo), result->unsealed);
   if (result->missing > 0)
     code = VTREE_ERROR_MISSING;
-  if (result->corrupt > 0)
+  if (corrupt > 0)
     code = VTREE_ERROR_CORRUPT;
-  return vtree_error_set (
-    error, code,
-    "check %s: %" G_GUINT64_FORMAT " corrupt, %" G_GUINT64_FORMAT
-    " missing, %" G_GUINT64_FORMAT " untrusted%s",
-    vtree_repo_path (repo), result->corrupt, result->missing, result->untrusted,
-    result->corrupt + result->missing > 0 ? "; repair with --repair-from=DIR" : "");
+  if (result->corrupt + result->missing > 0)
+    cure = "; repair with --repair-from=DIR";
+  else if (corrupt > 0)
+    cure
+      = "; nothing that is needed is lost: `vtree repack --check` drops the bad packs";
+  return vtree_error_set (error, code,
+                          "check %s: %" G_GUINT64_FORMAT " corrupt, %" G_GUINT64_FORMAT
+                          " missing, %" G_GUINT64_FORMAT " untrusted%s",
+                          vtree_repo_path (repo), corrupt, result->missing,
+                          result->untrusted, cure);
 }
 
 static void
@@ -113,11 +123,36 @@ note_result (const VtreeCli *cli, const VtreeFsckResult *result, bool seal)
                     " of the repository's own files sealed, %" G_GUINT64_FORMAT
                     " objects were already",
                     result->sealed, result->sealed_files, result->sealed_before);
-  vtree_cli_note (
-    cli,
-    "%" G_GUINT64_FORMAT " versions of %" G_GUINT64_FORMAT " refs, %" G_GUINT64_FORMAT
-    " objects, %" G_GUINT64_FORMAT " bytes checked; %" G_GUINT64_FORMAT " repaired",
-    result->versions, result->refs, result->objects, result->bytes, result->repaired);
+  vtree_cli_note (cli,
+                  "%" G_GUINT64_FORMAT " versions of %" G_GUINT64_FORMAT
+                  " refs, %" G_GUINT64_FORMAT " objects, %" G_GUINT64_FORMAT
+                  " bytes and %" G_GUINT64_FORMAT " packs checked; %" G_GUINT64_FORMAT
+                  " repaired",
+                  result->versions, result->refs, result->objects, result->bytes,
+                  result->packs, result->repaired);
+}
+
+/* After a repair nobody needs the packs that are damaged. */
+static bool
+drop_packs (const VtreeCli *cli, const VtreeRepo *repo, const VtreeFsckOptions *options,
+            VtreeFsckResult *result, GError **error)
+{
+  VtreeRepackOptions words = { .check = true,
+                               .wait = options->wait,
+                               .verity = vtree_repo_options (repo)->verity,
+                               .signer = options->signer };
+  VtreeRepackResult done = { .folded = 0 };
+
+  if (options->repair_from == NULL || result->damaged_packs == 0
+      || result->corrupt + result->missing > 0)
+    return true;
+  if (!vtree_repack (repo, &words, &done, error))
+    return false;
+  vtree_cli_note (cli, "%" G_GUINT64_FORMAT " damaged packs replaced",
+                  result->damaged_packs);
+  if (done.damaged == 0)
+    result->damaged_packs = 0;
+  return true;
 }
 
 static bool
@@ -146,7 +181,8 @@ check (const VtreeCli *cli, const VtreeRepo *repo, const VtreeFsckOptions *words
   }
   g_clear_pointer (&progress, vtree_progress_free);
   note_result (cli, &result, options.seal);
-  return judge (repo, &result, error);
+  return drop_packs (cli, repo, &options, &result, error)
+         && judge (repo, &result, error);
 }
 
 typedef struct {

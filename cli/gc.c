@@ -5,7 +5,9 @@
 #include "cli/deployed.h"
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/repacking.h"
 #include "cli/verbs.h"
+#include "manifest/repack.h"
 
 #define KEEP_MAX 1000000
 
@@ -63,33 +65,41 @@ add_totals (const VtreeGcResult *result, VtreeJson *json)
 {
   vtree_json_add_uint (json, "versions", result->versions);
   vtree_json_add_uint (json, "objects", result->objects);
+  vtree_json_add_uint (json, "packs", result->packs);
   vtree_json_add_uint (json, "bytes", result->bytes);
   vtree_json_add_uint (json, "kept_objects", result->kept_objects);
   vtree_json_add_uint (json, "kept_bytes", result->kept_bytes);
   vtree_json_add_uint (json, "held_manifests", result->held_manifests);
+  vtree_json_add_uint (json, "kept_packs", result->kept_packs);
+  vtree_json_add_uint (json, "live_bytes", result->live_bytes);
+  vtree_json_add_uint (json, "dead_bytes", result->dead_bytes);
 }
 
 static void
 note_totals (const VtreeCli *cli, const VtreeGcResult *result, bool dry_run)
 {
+  g_autofree char *packs
+    = result->packs > 0 ? g_strdup_printf (
+        ", among them %" G_GUINT64_FORMAT " whole packs", result->packs)
+                        : g_strdup ("");
+
   vtree_cli_note (cli,
                   "%s %" G_GUINT64_FORMAT " versions and %" G_GUINT64_FORMAT
-                  " objects (%" G_GUINT64_FORMAT " bytes); kept %" G_GUINT64_FORMAT
+                  " objects (%" G_GUINT64_FORMAT " bytes%s); kept %" G_GUINT64_FORMAT
                   " objects (%" G_GUINT64_FORMAT " bytes)",
                   dry_run ? "would remove" : "removed", result->versions,
-                  result->objects, result->bytes, result->kept_objects,
+                  result->objects, result->bytes, packs, result->kept_objects,
                   result->kept_bytes);
 }
 
 static bool
 collect (const VtreeCli *cli, const VtreePaths *paths, const VtreeRepo *repo,
-         const VtreeGcOptions *words, GError **error)
+         const VtreeGcOptions *words, VtreeGcResult *result, GError **error)
 {
   g_autoptr (VtreeJson) json = cli->json ? vtree_json_new (stdout) : NULL;
   GcReport report = {
     .cli = cli, .paths = paths, .repo = repo, .json = json, .dry_run = words->dry_run
   };
-  VtreeGcResult result = { .versions = 0 };
   VtreeGcOptions options = *words;
 
   options.removed = report_removed;
@@ -102,15 +112,36 @@ collect (const VtreeCli *cli, const VtreePaths *paths, const VtreeRepo *repo,
     vtree_json_add_bool (json, "dry_run", options.dry_run);
     vtree_json_begin_array (json, "removed");
   }
-  if (!vtree_gc (repo, &options, &result, error))
+  if (!vtree_gc (repo, &options, result, error))
     return false;
-  note_totals (cli, &result, options.dry_run);
+  note_totals (cli, result, options.dry_run);
   if (json == NULL)
     return true;
   vtree_json_end_array (json);
-  add_totals (&result, json);
+  add_totals (result, json);
   vtree_json_end_object (json);
   return true;
+}
+
+/* Whoever has just thrown away versions wants the space. */
+static bool
+consider_repack (const VtreeCli *cli, const VtreeRepo *repo,
+                 const VtreeGcResult *result, bool dry_run, GError **error)
+{
+  uint64_t all = result->live_bytes + result->dead_bytes;
+  bool much = result->dead_bytes > all / 100 * (100 - VTREE_REPACK_MIN_LIVE);
+
+  if (dry_run) {
+    if (result->dead_bytes > 0)
+      vtree_cli_note (cli,
+                      "%" G_GUINT64_FORMAT
+                      " bytes in packs would be needed by nothing: "
+                      "vtree repack frees %s",
+                      result->dead_bytes, much ? "them" : "them with --all");
+    return true;
+  }
+  return much ? vtree_repacking_do (cli, repo, NULL, result->dead_bytes, error)
+              : vtree_repacking_consider (cli, repo, NULL, error);
 }
 
 /* --keep, else the configuration's word, else the default. */
@@ -147,6 +178,7 @@ vtree_verb_gc (VtreeCli *cli, GError **error)
   g_autoptr (VtreePaths) paths = NULL;
   g_autoptr (VtreeRepo) repo = NULL;
   VtreeGcOptions options = { .keep = 0 };
+  VtreeGcResult result = { .versions = 0 };
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
@@ -155,5 +187,7 @@ vtree_verb_gc (VtreeCli *cli, GError **error)
     return false;
   options.dry_run = dry_run != FALSE;
   options.wait = cli->wait;
-  return collect (cli, paths, repo, &options, error);
+  if (!collect (cli, paths, repo, &options, &result, error))
+    return false;
+  return consider_repack (cli, repo, &result, options.dry_run, error);
 }

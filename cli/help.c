@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* One line for each verb whose name begins with PREFIX. Returns their number. */
+/* One line for each verb whose name begins with PREFIX, but those that are for
+ * programs. Returns their number. */
 static unsigned
 print_list (const char *prefix)
 {
@@ -15,9 +16,9 @@ print_list (const char *prefix)
   for (size_t i = 0; i < vtree_verbs_count (); i++) {
     const VtreeVerb *verb = vtree_verbs_peek (i);
 
-    if (!g_str_has_prefix (verb->name, prefix))
+    if (!g_str_has_prefix (verb->name, prefix) || verb->name[0] == '_')
       continue;
-    vtree_out_print ("  %-14s %s\n", verb->name, verb->summary);
+    vtree_out_print ("  %-15s %s\n", verb->name, verb->summary);
     count++;
   }
   return count;
@@ -102,7 +103,7 @@ vtree_verb_help (VtreeCli *cli, GError **error)
   }
   memcpy (words, cli->args, cli->n_args * sizeof *words);
   words[cli->n_args] = "--help";
-  done = vtree_cli_run (&other, (char **) words, error);
+  done = vtree_cli_run (&other, (char **) words, error) || other.help;
   vtree_cli_clear (&other);
   return done;
 }

@@ -1,22 +1,53 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `vtree init`: the repository, and the first signing key of a user who has none. */
+#include "cli/argument.h"
 #include "cli/json.h"
 #include "cli/keyring.h"
 #include "cli/output.h"
 #include "cli/signing.h"
 #include "cli/verbs.h"
+#include "core/pack.h"
 
-/* Parses the two words into OPTIONS. */
-static bool
-parse_words (const char *digest, const char *verity, VtreeRepoOptions *options,
-             GError **error)
+typedef struct {
+  char *digest;
+  char *verity;
+  char *threshold;
+  gboolean shared;
+  VtreeObjectWords object;
+} InitWords;
+
+static void
+init_words_clear (InitWords *words)
 {
-  if (digest != NULL && !vtree_digest_alg_parse (digest, &options->digest))
+  g_clear_pointer (&words->digest, g_free);
+  g_clear_pointer (&words->verity, g_free);
+  g_clear_pointer (&words->threshold, g_free);
+  vtree_object_words_clear (&words->object);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (InitWords, init_words_clear)
+
+/* Parses the words into OPTIONS. */
+static bool
+parse_words (const InitWords *words, VtreeRepoOptions *options, GError **error)
+{
+  uint64_t threshold = options->pack_threshold;
+
+  if (words->digest != NULL
+      && !vtree_digest_alg_parse (words->digest, &options->digest))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--digest: '%s' is neither sha256 nor sha512", digest);
-  if (verity != NULL && !vtree_verity_policy_parse (verity, &options->verity))
+                            "--digest: '%s' is neither sha256 nor sha512",
+                            words->digest);
+  if (words->verity != NULL
+      && !vtree_verity_policy_parse (words->verity, &options->verity))
     return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--verity: '%s' is none of require, auto and off", verity);
+                            "--verity: '%s' is none of require, auto and off",
+                            words->verity);
+  if (words->threshold != NULL
+      && !vtree_argument_number ("--pack-threshold", words->threshold, 0,
+                                 VTREE_PACK_OBJECT_MAX, &threshold, error))
+    return false;
+  options->pack_threshold = (uint32_t) threshold;
+  options->shared = words->shared != FALSE;
   return true;
 }
 
@@ -60,22 +91,6 @@ print_answer (const VtreeCli *cli, const char *path, const char *key_id)
   vtree_json_end_object (json);
 }
 
-typedef struct {
-  char *digest;
-  char *verity;
-  gboolean shared;
-  VtreeObjectWords object;
-} InitWords;
-
-static void
-init_words_clear (InitWords *words)
-{
-  g_clear_pointer (&words->digest, g_free);
-  g_clear_pointer (&words->verity, g_free);
-  vtree_object_words_clear (&words->object);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (InitWords, init_words_clear)
-
 static GArray *
 init_entries (InitWords *words)
 {
@@ -87,6 +102,8 @@ init_entries (InitWords *words)
           "Commits enable fs-verity where it is there (auto, default), always "
           "(require), never (off)",
           "WORD" },
+        { "pack-threshold", 0, 0, G_OPTION_ARG_FILENAME, &words->threshold,
+          "Put contents of at most N bytes into packs (default: 4096; 0: none)", "N" },
         { "shared", 0, 0, G_OPTION_ARG_NONE, &words->shared,
           "Readable by all users: commits refuse files that are not", NULL } };
 
@@ -115,18 +132,18 @@ vtree_verb_init (VtreeCli *cli, GError **error)
 {
   g_auto (InitWords) words = { .digest = NULL };
   g_autoptr (GArray) entries = init_entries (&words);
-  VtreeRepoOptions options
-    = { .digest = VTREE_DIGEST_SHA256, .verity = VTREE_VERITY_AUTO };
+  VtreeRepoOptions options = { .digest = VTREE_DIGEST_SHA256,
+                               .verity = VTREE_VERITY_AUTO,
+                               .pack_threshold = VTREE_REPO_PACK_THRESHOLD };
   g_autoptr (VtreeObjectSigner) signer = NULL;
   g_autoptr (VtreePaths) paths = NULL;
   g_autofree char *path = NULL;
   char key_id[VTREE_KEY_ID_TEXT_MAX];
 
   if (!vtree_cli_parse (cli, (const GOptionEntry *) (void *) entries->data, error)
-      || !parse_words (words.digest, words.verity, &options, error)
+      || !parse_words (&words, &options, error)
       || !vtree_object_words_load (&words.object, &signer, error))
     return false;
-  options.shared = words.shared != FALSE;
   paths = vtree_paths_new (error);
   if (paths == NULL)
     return false;

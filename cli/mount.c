@@ -1,42 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `vtree mount`: prepares the mount point, runs the helper as a child and hands its
- * real answer on (core/handoff.h). What can be mounted, and how, the helper decides.
+ * `vtree mount`: prepares the mount point and runs the helper. What can be mounted, and
+ * how, the helper decides.
  */
+#include "cli/mounter.h"
 #include "cli/mounts.h"
 #include "cli/verbs.h"
-#include "core/handoff.h"
+#include "cli/writable.h"
 #include "manifest/ref.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define HELPER "mount.fuse.vtree"
-
-/* The helper that was built or installed with this program: beside it in a build
- * tree. */
-static char *
-find_helper (GError **error)
-{
-  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *dir = self != NULL ? g_path_get_dirname (self) : NULL;
-  g_autofree char *beside = dir != NULL ? g_build_filename (dir, HELPER, NULL) : NULL;
-
-  if (beside != NULL && access (beside, X_OK) == 0)
-    return g_steal_pointer (&beside);
-  if (access (VTREE_MOUNT_HELPER_DIR "/" HELPER, X_OK) == 0)
-    return g_strdup (VTREE_MOUNT_HELPER_DIR "/" HELPER);
-  vtree_error_set_errno (error, errno, "find the mount helper %s",
-                         VTREE_MOUNT_HELPER_DIR "/" HELPER);
-  return NULL;
-}
 
 /* What the helper is to mount: a SOURCE as it stands, or a ref of our repository. */
 static char *
@@ -57,24 +34,27 @@ make_source (const VtreeCli *cli, GError **error)
   return g_strconcat (vtree_repo_path (repo), ":", text, NULL);
 }
 
-/* A mount whose daemon has died answers everything with ENOTCONN: it makes room. */
+/* For a user fusermount3 would only say that it can't be accessed. Root may mount over
+ * what is there. */
 static bool
-remove_stale (const VtreeCli *cli, const char *dir, GError **error)
+check_free (const char *dir, const char *escaped, GError **error)
 {
   g_autoptr (GPtrArray) mounts = vtree_mounts_list (error);
-  const VtreeMount *mount;
 
-  if (mounts == NULL)
-    return false;
-  mount = vtree_mounts_find (mounts, dir);
-  if (mount == NULL)
-    return vtree_error_set_errno (
-      error, ENOTCONN, "mount %s: a mount that is not vtree's is broken there", dir);
-  if (!vtree_mounts_unmount (mount, true, error))
-    return false;
-  vtree_cli_note (cli, "removed the mount of %s, whose daemon had ended",
-                  mount->source);
-  return true;
+  for (guint i = 0; mounts != NULL && geteuid () != 0 && i < mounts->len; i++) {
+    const VtreeMount *mount = mounts->pdata[i];
+    g_autofree char *inside = g_strconcat (mount->dir, "/", NULL);
+
+    if (strcmp (mount->dir, dir) == 0)
+      return vtree_error_set (error, VTREE_ERROR_BUSY,
+                              "%s is mounted on %s already; `vtree umount` it first",
+                              mount->source, escaped);
+    if (g_str_has_prefix (dir, inside))
+      return vtree_error_set (error, VTREE_ERROR_BUSY,
+                              "%s is in the tree that is mounted on %s", escaped,
+                              mount->dir);
+  }
+  return mounts != NULL;
 }
 
 /* Makes DIR ready; *MADE says that it was missing, and is to be removed on a
@@ -89,9 +69,9 @@ prepare_dir (const VtreeCli *cli, const char *dir, bool *made, GError **error)
    * else is wrong with DIR the helper tells. */
   *made = false;
   if (statfs (dir, &figures) == 0)
-    return true;
+    return check_free (dir, escaped, error);
   if (errno == ENOTCONN)
-    return remove_stale (cli, dir, error);
+    return vtree_mounter_remove_stale (cli, dir, error);
   if (errno != ENOENT)
     return true;
   if (mkdir (dir, 0755) != 0)
@@ -111,84 +91,78 @@ join_options (char **options, bool force)
   return g_strconcat (joined, joined[0] != '\0' ? "," : "", "force", NULL);
 }
 
-/* Starts the helper with the pipe's writing end WRITE_FD. */
-static bool
-spawn_helper (const char *const argv[], int write_fd, pid_t *pid, GError **error)
-{
-  g_auto (GStrv) environment = g_get_environ ();
-  g_autofree char *number = g_strdup_printf ("%d", write_fd);
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t defaults;
-  int errnum;
+/* --- a writable layer ------------------------------------------------------------- */
 
-  environment = g_environ_setenv (environment, VTREE_HANDOFF_ENV, number, TRUE);
-  sigemptyset (&defaults);
-  sigaddset (&defaults, SIGPIPE);
-  posix_spawnattr_init (&attributes);
-  posix_spawnattr_setsigdefault (&attributes, &defaults);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_init (&actions);
-  /* To itself: that takes close-on-exec off, in the child alone. */
-  posix_spawn_file_actions_adddup2 (&actions, write_fd, write_fd);
-  errnum
-    = posix_spawn (pid, argv[0], &actions, &attributes, (char **) argv, environment);
-  posix_spawn_file_actions_destroy (&actions);
-  posix_spawnattr_destroy (&attributes);
-  if (errnum != 0)
-    return vtree_error_set_errno (error, errnum, "run %s", argv[0]);
-  return true;
+typedef struct {
+  const VtreeCli *cli;
+  const char *source;
+  const char *options;
+  const char *upper;
+  bool rebase;
+} Layered;
+
+/* The repository in a SOURCE of the form REPO:REF; the last colon may be a digest's. */
+static char *
+repository_of (const char *source)
+{
+  const char *colon = strrchr (source, ':');
+  g_autofree char *before
+    = colon != NULL ? g_strndup (source, (gsize) (colon - source)) : NULL;
+  char *digest = before != NULL ? strrchr (before, ':') : NULL;
+
+  if (before == NULL)
+    return g_strdup ("/");
+  if (digest != NULL && vtree_digest_looks_like (source + (digest + 1 - before)))
+    *digest = '\0';
+  return g_canonicalize_filename (before, NULL);
 }
 
-/* What the helper's exit status says, where it answered nothing. */
+/* The tree is on LOWER: the layer goes on it, and both on DIR. */
 static bool
-judge_status (const char *helper, int status, GError **error)
+mount_layer (const Layered *mount, VtreeWritable *layer, const char *lower,
+             const char *dir, GError **error)
 {
-  if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
+  g_autofree char *repository = repository_of (mount->source);
+  VtreeDigest manifest;
+
+  return vtree_mounter_ask (lower, &manifest, error)
+         && vtree_writable_claim (layer, repository, &manifest, mount->rebase, error)
+         && vtree_writable_mount (layer, lower, dir, false, error);
+}
+
+static bool
+mount_layered (const Layered *mount, const char *dir, GError **error)
+{
+  g_auto (VtreeWritable) layer = VTREE_WRITABLE_INIT;
+  g_autofree char *lower = NULL;
+  VtreeMount mounted = { .user = geteuid () };
+
+  if (!vtree_writable_open (&layer, mount->upper, error))
+    return false;
+  lower = vtree_writable_lower (&layer);
+  if (mkdir (lower, 0700) != 0 && errno != EEXIST)
+    return vtree_error_set_errno (error, errno, "make %s", lower);
+  if (!vtree_mounter_mount (mount->cli, mount->source, lower, mount->options, error))
+    return false;
+  if (mount_layer (mount, &layer, lower, dir, error))
     return true;
-  if (WIFSIGNALED (status))
-    return vtree_error_set (error, VTREE_ERROR_FAILED,
-                            "mount: %s was killed by signal %d", helper,
-                            WTERMSIG (status));
-  return vtree_error_set (error, VTREE_ERROR_FAILED, "mount: %s ended with status %d",
-                          helper, WEXITSTATUS (status));
+  mounted.dir = lower;
+  vtree_mounts_unmount (&mounted, true, NULL);
+  return false;
 }
 
-static bool
-wait_for (pid_t pid, int *status, GError **error)
-{
-  while (waitpid (pid, status, 0) < 0)
-    if (errno != EINTR)
-      return vtree_error_set_errno (error, errno, "wait for the mount helper");
-  return true;
-}
+/* --- the verb --------------------------------------------------------------------- */
 
 static bool
-run_helper (const char *const argv[], GError **error)
+check_words (VtreeCli *cli, bool foreground, bool upper, bool rebase, GError **error)
 {
-  g_auto (VtreeFd) read_fd = -1;
-  g_auto (VtreeFd) write_fd = -1;
-  g_autoptr (GError) answer = NULL;
-  bool answered = false;
-  int pipe_fds[2];
-  int status = 0;
-  pid_t pid;
-
-  if (pipe2 (pipe_fds, O_CLOEXEC) != 0)
-    return vtree_error_set_errno (error, errno, "make a pipe for the mount helper");
-  read_fd = pipe_fds[0];
-  write_fd = pipe_fds[1];
-  if (!spawn_helper (argv, write_fd, &pid, error))
-    return false;
-  vtree_fd_replace_take (&write_fd, -1);
-  if (!vtree_handoff_receive (read_fd, &answered, &answer)) {
-    waitpid (pid, &status, 0);
-    g_propagate_error (error, g_steal_pointer (&answer));
-    return false;
-  }
-  if (!wait_for (pid, &status, error))
-    return false;
-  return answered || judge_status (argv[0], status, error);
+  cli->misused = (foreground && upper) || (rebase && !upper);
+  if (foreground && upper)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "--foreground serves a tree alone, without --upper");
+  return !cli->misused
+         || vtree_error_set (error, VTREE_ERROR_INVALID,
+                             "--rebase is for the changes of --upper=DIR");
 }
 
 bool
@@ -196,13 +170,21 @@ vtree_verb_mount (VtreeCli *cli, GError **error)
 {
   g_auto (GStrv) words = NULL;
   gboolean force = FALSE;
+  gboolean foreground = FALSE;
+  gboolean rebase = FALSE;
+  g_autofree char *upper = NULL;
   const GOptionEntry entries[]
     = { { "options", 'o', 0, G_OPTION_ARG_FILENAME_ARRAY, &words,
           "Mount options, see mount.fuse.vtree(8) (may be repeated)", "OPTIONS" },
         { "force", 0, 0, G_OPTION_ARG_NONE, &force,
           "Accept a version that is expired or older than one accepted before", NULL },
+        { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground,
+          "Serve until the tree is unmounted; for service managers", NULL },
+        { "upper", 0, 0, G_OPTION_ARG_FILENAME, &upper,
+          "Let the tree be changed; the changes go to this directory", "DIR" },
+        { "rebase", 0, 0, G_OPTION_ARG_NONE, &rebase,
+          "Put the changes on this tree, although they were made to another", NULL },
         { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
-  g_autofree char *helper = NULL;
   g_autofree char *source = NULL;
   g_autofree char *dir = NULL;
   g_autofree char *options = NULL;
@@ -210,19 +192,21 @@ vtree_verb_mount (VtreeCli *cli, GError **error)
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
-  helper = find_helper (error);
-  source = helper != NULL ? make_source (cli, error) : NULL;
+  if (!check_words (cli, foreground != FALSE, upper != NULL, rebase != FALSE, error))
+    return false;
+  source = make_source (cli, error);
   dir = source != NULL ? vtree_mounts_canonical (cli->args[1], error) : NULL;
+  if (dir == NULL && source != NULL)
+    g_prefix_error (error, "mount point: ");
   if (dir == NULL || !prepare_dir (cli, dir, &made, error))
     return false;
   options = join_options (words, force != FALSE);
-  {
-    const char *const argv[]
-      = { helper, source, dir, options[0] != '\0' ? "-o" : NULL, options, NULL };
-
-    if (run_helper (argv, error))
-      return true;
-  }
+  if (foreground)
+    return vtree_mounter_become (cli, source, dir, options, error);
+  if (upper != NULL ? mount_layered (
+        &(Layered){ cli, source, options, upper, rebase != FALSE }, dir, error)
+                    : vtree_mounter_mount (cli, source, dir, options, error))
+    return true;
   if (made)
     rmdir (dir);
   return false;

@@ -1,159 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns the reading of mountinfo and the unmounting; mounts nothing. */
+/* Owns the unmounting; what is mounted, core knows. */
 #include "cli/mounts.h"
 
 #include <errno.h>
-#include <spawn.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MOUNTINFO "/proc/self/mountinfo"
-#define TYPE "fuse.vtree"
-/* fields of a line, see proc(5) */
-#define FIELD_DIR 4
-#define FIELDS_BEFORE_OPTIONAL 6
-
-static void
-mount_free (void *item)
-{
-  VtreeMount *mount = item;
-
-  g_free (mount->dir);
-  g_free (mount->source);
-  g_free (mount);
-}
-
-static bool
-is_octal (const char *text)
-{
-  for (int i = 0; i < 3; i++)
-    if (text[i] < '0' || text[i] > '7')
-      return false;
-  return true;
-}
-
-/* FIELD with the kernel's \ooo taken back. */
-static char *
-unescape (const char *field)
-{
-  GString *out = g_string_new (NULL);
-
-  while (*field != '\0') {
-    if (*field == '\\' && is_octal (field + 1)) {
-      g_string_append_c (
-        out, (char) ((field[1] - '0') * 64 + (field[2] - '0') * 8 + (field[3] - '0')));
-      field += 4;
-    } else {
-      g_string_append_c (out, *field++);
-    }
-  }
-  return g_string_free (out, FALSE);
-}
-
-/* The number behind "user_id=" in the options of a FUSE mount; 0 where it is not. */
-static uid_t
-parse_user (const char *options)
-{
-  g_auto (GStrv) words = g_strsplit (options, ",", -1);
-  guint64 number = 0;
-
-  for (char **word = words; *word != NULL; word++)
-    if (g_str_has_prefix (*word, "user_id="))
-      g_ascii_string_to_unsigned (*word + strlen ("user_id="), 10, 0, UINT32_MAX,
-                                  &number, NULL);
-  return (uid_t) number;
-}
-
-/* The mount of LINE, or NULL if it is none of ours. */
-static VtreeMount *
-parse_line (const char *line)
-{
-  g_auto (GStrv) fields = g_strsplit (line, " ", -1);
-  guint count = g_strv_length (fields);
-  guint dash = FIELDS_BEFORE_OPTIONAL;
-  VtreeMount *mount;
-
-  while (dash < count && strcmp (fields[dash], "-") != 0)
-    dash++;
-  if (dash + 3 >= count || strcmp (fields[dash + 1], TYPE) != 0)
-    return NULL;
-  mount = g_new (VtreeMount, 1);
-  mount->dir = unescape (fields[FIELD_DIR]);
-  mount->source = unescape (fields[dash + 2]);
-  mount->user = parse_user (fields[dash + 3]);
-  return mount;
-}
-
-GPtrArray *
-vtree_mounts_parse (const char *text)
-{
-  GPtrArray *mounts = g_ptr_array_new_with_free_func (mount_free);
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-
-  for (char **line = lines; *line != NULL; line++) {
-    VtreeMount *mount = parse_line (*line);
-
-    if (mount != NULL)
-      g_ptr_array_add (mounts, mount);
-  }
-  return mounts;
-}
-
-GPtrArray *
-vtree_mounts_list (GError **error)
-{
-  g_autofree char *text = NULL;
-  g_autoptr (GError) local = NULL;
-
-  if (!g_file_get_contents (MOUNTINFO, &text, NULL, &local)) {
-    vtree_error_set (error, VTREE_ERROR_FAILED, "list mounts: %s", local->message);
-    return NULL;
-  }
-  return vtree_mounts_parse (text);
-}
-
-const VtreeMount *
-vtree_mounts_find (const GPtrArray *mounts, const char *dir)
-{
-  for (guint i = mounts->len; i > 0; i--) {
-    const VtreeMount *mount = mounts->pdata[i - 1];
-
-    if (strcmp (mount->dir, dir) == 0)
-      return mount;
-  }
-  return NULL;
-}
-
-char *
-vtree_mounts_canonical (const char *dir, GError **error)
-{
-  g_autofree char *whole = g_canonicalize_filename (dir, NULL);
-  g_autofree char *parent = g_path_get_dirname (whole);
-  g_autofree char *name = g_path_get_basename (whole);
-  g_autofree char *escaped = vtree_error_escape (dir, -1);
-  char *real = realpath (whole, NULL);
-
-  if (real != NULL || (errno != ENOTCONN && errno != EACCES && errno != ENOENT)) {
-    char *copy = real != NULL ? g_strdup (real) : NULL;
-
-    if (real == NULL)
-      vtree_error_set_errno (error, errno, "find %s", escaped);
-    free (real);
-    return copy;
-  }
-  real = realpath (parent, NULL);
-  if (real == NULL) {
-    vtree_error_set_errno (error, errno, "find %s", escaped);
-    return NULL;
-  }
-  g_free (whole);
-  whole = g_build_filename (real, name, NULL);
-  free (real);
-  return g_steal_pointer (&whole);
-}
 
 static bool
 set_busy (const char *dir, GError **error)
@@ -173,17 +27,35 @@ run_fusermount (const char *dir, bool lazy, char **message, int *status, GError 
                     G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
                     message, status, &local))
     return true;
-  return vtree_error_set (error, VTREE_ERROR_FAILED, "unmount %s: run fusermount3: %s",
-                          dir, local->message);
+  return vtree_error_set (error, VTREE_ERROR_FAILED,
+                          "unmount %s: run fusermount3 (package fuse3): %s", dir,
+                          local->message);
+}
+
+/* fusermount3 would say that it has no entry. */
+static bool
+check_own (const VtreeMount *mount, const char *escaped, GError **error)
+{
+  g_autofree char *who = mount->user == 0
+                           ? g_strdup ("root")
+                           : g_strdup_printf ("user %ju", (uintmax_t) mount->user);
+
+  return mount->user == geteuid ()
+         || vtree_error_set (error, VTREE_ERROR_FAILED,
+                             "unmount %s: it was mounted by %s, who alone can unmount "
+                             "it%s",
+                             escaped, who, mount->user == 0 ? "" : ", or root");
 }
 
 static bool
-unmount_as_user (const char *dir, const char *escaped, bool lazy, GError **error)
+unmount_as_user (const VtreeMount *mount, const char *escaped, bool lazy,
+                 GError **error)
 {
   g_autofree char *message = NULL;
   int status = 0;
 
-  if (!run_fusermount (dir, lazy, &message, &status, error))
+  if (!check_own (mount, escaped, error)
+      || !run_fusermount (mount->dir, lazy, &message, &status, error))
     return false;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)
     return true;
@@ -200,7 +72,7 @@ vtree_mounts_unmount (const VtreeMount *mount, bool lazy, GError **error)
   g_autofree char *escaped = vtree_error_escape (mount->dir, -1);
 
   if (geteuid () != 0)
-    return unmount_as_user (mount->dir, escaped, lazy, error);
+    return unmount_as_user (mount, escaped, lazy, error);
   if (umount2 (mount->dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
     return true;
   if (errno == EBUSY)

@@ -5,6 +5,8 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/pulled.h"
+#include "cli/repacking.h"
 #include "cli/signing.h"
 #include "cli/verbs.h"
 
@@ -63,12 +65,12 @@ state_name (VtreePullState state)
 }
 
 static void
-add_json (const char *ref, const VtreePullResult *result, VtreeJson *json)
+add_json (const VtreePullResult *result, VtreeJson *json)
 {
   char digest[VTREE_DIGEST_TEXT_MAX];
 
   vtree_json_begin_object (json, NULL);
-  vtree_json_add_string (json, "ref", ref);
+  vtree_json_add_string (json, "ref", result->ref);
   vtree_json_add_uint (json, "version", result->version);
   vtree_json_add_string (json, "manifest",
                          vtree_digest_format (&result->manifest, digest));
@@ -83,8 +85,9 @@ add_json (const char *ref, const VtreePullResult *result, VtreeJson *json)
 }
 
 static void
-note (const VtreeCli *cli, const char *ref, const VtreePullResult *result)
+note (const VtreeCli *cli, const VtreePullResult *result)
 {
+  const char *ref = result->ref;
   const VtreeIngestStats *stats = &result->stats;
 
   for (guint i = 0; result->notes != NULL && i < result->notes->len; i++)
@@ -108,16 +111,16 @@ note (const VtreeCli *cli, const char *ref, const VtreePullResult *result)
                     ref, result->head);
 }
 
-static void
-print_result (const Pulling *pulling, const char *ref, const VtreePullResult *result)
+void
+vtree_pulled_print (const VtreeCli *cli, const VtreePullResult *result, VtreeJson *json)
 {
   char digest[VTREE_DIGEST_TEXT_MAX];
 
-  note (pulling->cli, ref, result);
-  if (pulling->json != NULL)
-    add_json (ref, result, pulling->json);
+  note (cli, result);
+  if (json != NULL)
+    add_json (result, json);
   else
-    vtree_out_print ("%s@%" G_GUINT64_FORMAT " %s\n", ref, result->version,
+    vtree_out_print ("%s@%" G_GUINT64_FORMAT " %s\n", result->ref, result->version,
                      vtree_digest_format (&result->manifest, digest));
 }
 
@@ -136,7 +139,7 @@ pull_version (Pulling *pulling, const VtreeRefSpec *spec, GError **error)
   if (!vtree_pull (pulling->to, pulling->from, spec, &options, &result, error))
     return false;
   g_clear_pointer (&progress, vtree_progress_free);
-  print_result (pulling, spec->name, &result);
+  vtree_pulled_print (pulling->cli, &result, pulling->json);
   return true;
 }
 
@@ -266,10 +269,8 @@ apply_words (const PullWords *words, Pulling *pulling, GError **error)
     return false;
   options->has_verity = words->verity != NULL;
   if (options->has_verity
-      && !vtree_verity_policy_parse (words->verity, &options->verity))
-    return vtree_error_set (error, VTREE_ERROR_INVALID,
-                            "--verity: '%s' is none of auto, require and off",
-                            words->verity);
+      && !vtree_argument_verity (words->verity, &options->verity, error))
+    return false;
   options->force = words->force != FALSE;
   options->allow_secret = words->allow_secret != FALSE;
   return true;
@@ -297,6 +298,26 @@ pull_entries (PullWords *words)
   return entries;
 }
 
+/* Nothing is to be made there. */
+static VtreeRepo *
+open_source (const char *path, GError **error)
+{
+  g_autofree char *escaped = vtree_error_escape (path, -1);
+  GError *failed = NULL;
+  VtreeRepo *repo = vtree_repo_open (path, &failed);
+
+  if (!g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_MISSING)) {
+    if (failed != NULL)
+      g_propagate_error (error, failed);
+    return repo;
+  }
+  g_error_free (failed);
+  vtree_error_set (error, VTREE_ERROR_MISSING,
+                   "%s is no repository; PATH is the directory of one on this machine",
+                   escaped);
+  return NULL;
+}
+
 bool
 vtree_verb_pull (VtreeCli *cli, GError **error)
 {
@@ -312,11 +333,12 @@ vtree_verb_pull (VtreeCli *cli, GError **error)
   pulling.to = vtree_cli_open_own_repo (cli, &pulling.paths, error);
   if (pulling.to == NULL)
     return false;
-  pulling.from = vtree_repo_open (cli->args[0], error);
+  pulling.from = open_source (cli->args[0], error);
   if (pulling.from == NULL)
     return false;
   pulling.options.paths = pulling.paths;
   pulling.options.signer = signer;
   pulling.options.wait = cli->wait;
-  return pull (&pulling, error);
+  return pull (&pulling, error)
+         && vtree_repacking_consider (cli, pulling.to, signer, error);
 }

@@ -2,22 +2,13 @@
 /* `vtree rollback`, `pin`, `unpin`: which of the deployed versions is run, and kept. */
 #include "cli/argument.h"
 #include "cli/deployed.h"
+#include "cli/exporting.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
 
+#include <time.h>
+
 #define U64 "%" G_GUINT64_FORMAT
-
-static const char system_help[]
-  = "Those of the system, in /var/lib/vtree/deploy (root's default)";
-
-/* The second argument, or *VERSION as it is. */
-static bool
-parse_version (const VtreeCli *cli, uint64_t *version, GError **error)
-{
-  return cli->n_args < 2
-         || vtree_argument_number ("VERSION", cli->args[1], 1, UINT64_MAX, version,
-                                   error);
-}
 
 /* --- rollback --------------------------------------------------------------------- */
 
@@ -32,23 +23,27 @@ find_older (const VtreeDeployment *deployment, uint64_t *version, GError **error
     if (!deployment->has_active || *version < deployment->active)
       return true;
   }
-  return vtree_error_set (error, VTREE_ERROR_MISSING,
-                          "'%s' has no older version; `vtree deploy %s REF@VERSION` "
-                          "deploys one that the repository still has",
-                          deployment->name, deployment->name);
+  return vtree_error_set (
+    error, VTREE_ERROR_MISSING,
+    "'%s' has no older version; `vtree deploy %s %s@VERSION` deploys one that the "
+    "repository still has",
+    deployment->name, deployment->name,
+    deployment->has_active
+      ? vtree_deployment_find (deployment, deployment->active)->origin->ref
+      : "REF");
 }
 
 /* What was deployed is the user's own choice, also when it has expired; that it is what
  * it was is not. */
 static bool
-check_version (const VtreeDeployed *deployed, const VtreeDeployOrigin *origin,
-               GError **error)
+check_version (const VtreeDeployed *deployed, const char *name,
+               const VtreeDeployOrigin *origin, GError **error)
 {
   const VtreeRefSpec spec
     = { .name = origin->ref, .has_version = true, .version = origin->version };
   const VtreeResolveOptions options
     = { .paths = deployed->paths, .digest = &origin->manifest, .force = true };
-  g_autoptr (VtreeRepo) repo = vtree_repo_open (origin->repository, error);
+  g_autoptr (VtreeRepo) repo = vtree_deployed_open_origin (name, origin, error);
   g_auto (VtreeFd) lock = -1;
   g_autoptr (VtreeResolved) resolved = NULL;
 
@@ -57,7 +52,12 @@ check_version (const VtreeDeployed *deployed, const VtreeDeployOrigin *origin,
                            error))
     return false;
   resolved = vtree_deployed_examine (deployed, repo, &spec, &options, error);
-  return resolved != NULL;
+  if (resolved == NULL)
+    return false;
+  if (resolved->statement->expires != 0 && resolved->statement->expires <= time (NULL))
+    vtree_cli_note (deployed->cli, "version " U64 " of %s has expired since",
+                    origin->version, origin->ref);
+  return true;
 }
 
 static void
@@ -96,10 +96,13 @@ roll_back (const VtreeDeployed *deployed, const VtreeDeployment *deployment,
                             "version " U64 " of '%s' is not deployed; see `vtree list`",
                             version, deployment->name);
   held = !is_newest (deployment, version);
+  if (!check_version (deployed, deployment->name, found->origin, error)) {
+    g_prefix_error (error, "%s: version " U64 ": ", deployment->name, version);
+    return false;
+  }
   /* Held first: no upgrade comes in between. */
-  if (!check_version (deployed, found->origin, error)
-      || !vtree_deployments_set_held (deployed->all, deployment->name, held, error)
-      || !vtree_deployments_activate (deployed->all, deployment->name, version, error))
+  if (!vtree_deployments_set_held (deployed->all, deployment->name, held, error)
+      || !vtree_exporting_switch (deployed, deployment->name, version, error))
     return false;
   vtree_cli_note (cli, "%s: from version " U64 " to " U64 "%s", deployment->name,
                   deployment->active, version,
@@ -109,22 +112,34 @@ roll_back (const VtreeDeployed *deployed, const VtreeDeployment *deployment,
   return true;
 }
 
-bool
-vtree_verb_rollback (VtreeCli *cli, GError **error)
+/* The verb's words: NAME's deployment, and *VERSION if one was said. */
+static VtreeDeployment *
+open_named (VtreeCli *cli, VtreeDeployed *deployed, uint64_t *version, GError **error)
 {
   gboolean system = FALSE;
   const GOptionEntry entries[]
-    = { { "system", 0, 0, G_OPTION_ARG_NONE, &system, system_help, NULL },
+    = { { "system", 0, 0, G_OPTION_ARG_NONE, &system,
+          "A deployment of the system, in /var/lib/vtree/deploy (root's default)",
+          NULL },
         { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
-  g_auto (VtreeDeployed) deployed = { .cli = NULL };
-  g_autoptr (VtreeDeployment) deployment = NULL;
-  uint64_t version = 0;
 
-  if (!vtree_cli_parse (cli, entries, error) || !parse_version (cli, &version, error)
-      || !vtree_deployed_open (cli, system != FALSE, VTREE_DEPLOYMENTS_CHANGE,
-                               &deployed, error))
-    return false;
-  deployment = vtree_deployments_load (deployed.all, cli->args[0], error);
+  if (!vtree_cli_parse (cli, entries, error)
+      || (cli->n_args == 2
+          && !vtree_argument_number ("VERSION", cli->args[1], 1, UINT64_MAX, version,
+                                     error))
+      || !vtree_deployed_open (cli, system != FALSE, VTREE_DEPLOYMENTS_CHANGE, deployed,
+                               error))
+    return NULL;
+  return vtree_deployments_load (deployed->all, cli->args[0], error);
+}
+
+bool
+vtree_verb_rollback (VtreeCli *cli, GError **error)
+{
+  g_auto (VtreeDeployed) deployed = { .cli = NULL };
+  uint64_t version = 0;
+  g_autoptr (VtreeDeployment) deployment = open_named (cli, &deployed, &version, error);
+
   return deployment != NULL
          && (cli->n_args == 2 || find_older (deployment, &version, error))
          && roll_back (&deployed, deployment, version, error);
@@ -135,23 +150,15 @@ vtree_verb_rollback (VtreeCli *cli, GError **error)
 static bool
 set_pinned (VtreeCli *cli, bool pinned, GError **error)
 {
-  gboolean system = FALSE;
-  const GOptionEntry entries[]
-    = { { "system", 0, 0, G_OPTION_ARG_NONE, &system, system_help, NULL },
-        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
   g_auto (VtreeDeployed) deployed = { .cli = NULL };
-  g_autoptr (VtreeDeployment) deployment = NULL;
   uint64_t version = 0;
+  g_autoptr (VtreeDeployment) deployment = open_named (cli, &deployed, &version, error);
 
-  if (!vtree_cli_parse (cli, entries, error) || !parse_version (cli, &version, error)
-      || !vtree_deployed_open (cli, system != FALSE, VTREE_DEPLOYMENTS_CHANGE,
-                               &deployed, error))
-    return false;
-  deployment = vtree_deployments_load (deployed.all, cli->args[0], error);
   if (deployment == NULL)
     return false;
   if (cli->n_args < 2 && !deployment->has_active)
-    return vtree_error_set (error, VTREE_ERROR_MISSING, "'%s' has no active version",
+    return vtree_error_set (error, VTREE_ERROR_MISSING,
+                            "'%s' has no active version; deploy it again",
                             cli->args[0]);
   if (cli->n_args < 2)
     version = deployment->active;

@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "cli/mounts.h"
 #include "cli/output.h"
+#include "cli/store-status.h"
 #include "cli/verbs.h"
 #include "core/fd.h"
 #include "core/object.h"
@@ -20,7 +21,8 @@ static bool
 set_dead (const char *dir, GError **error)
 {
   return vtree_error_set (error, VTREE_ERROR_FAILED,
-                          "ask %s: its daemon has ended; unmount it", dir);
+                          "ask %s: its daemon has ended; mount it again, or unmount it",
+                          dir);
 }
 
 /* The daemon's answer for DIR, its texts made safe. */
@@ -321,13 +323,21 @@ report_one (const char *dir, VtreeJson *json, GError **error)
 bool
 vtree_verb_status (VtreeCli *cli, GError **error)
 {
+  gboolean store = FALSE;
   const GOptionEntry entries[]
-    = { { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+    = { { "store", 0, 0, G_OPTION_ARG_NONE, &store,
+          "Show what the repository holds: objects, packs, bytes saved", NULL },
+        { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
   g_autoptr (GPtrArray) mounts = NULL;
   g_autoptr (VtreeJson) json = NULL;
 
   if (!vtree_cli_parse (cli, entries, error))
     return false;
+  if (store && cli->n_args > 0)
+    return vtree_error_set (error, VTREE_ERROR_INVALID,
+                            "status --store: it takes no directory");
+  if (store)
+    return vtree_store_status (cli, error);
   if (cli->n_args == 0 && (mounts = vtree_mounts_list (error)) == NULL)
     return false;
   if (cli->json) {

@@ -11,6 +11,7 @@
 #define JSON VTREE_VERB_JSON
 #define QUIET VTREE_VERB_QUIET
 #define WAIT VTREE_VERB_WAIT
+#define COMMAND VTREE_VERB_COMMAND
 
 static const VtreeVerb verbs[] = {
   { "init", "", "Make a repository, and a signing key where you have none",
@@ -142,17 +143,30 @@ static const VtreeVerb verbs[] = {
   { "mount", "REF|SOURCE DIR", "Mount a tree, read-only and verified",
     "Runs mount.fuse.vtree(8), which documents OPTIONS, and returns when the tree is\n"
     "usable. A DIR that is missing is made. A SOURCE begins with / or . and is passed "
-    "on.\n\n"
+    "on.\n"
+    "With --upper the tree is writable; `vtree upper diff` shows what was changed.\n"
+    "The services vtree@NAME keep trees mounted, see vtree(1).\n\n"
     "  vtree mount apps/hello ~/hello -o verity=require",
     2, 2, REPO | QUIET, vtree_verb_mount },
   { "umount", "DIR|--all", "Unmount a tree",
-    "Exit 8 when it is in use.\n\n"
+    "A writable layer on it goes first. Exit 8 when it is in use.\n\n"
     "  vtree umount ~/hello",
     0, 1, QUIET, vtree_verb_umount },
   { "status", "[DIR]", "Show what a mount serves, who verifies it, and its counters",
-    "DIR is any place in a mount; without it all mounts are listed.\n\n"
+    "DIR is any place in a mount; without it all mounts are listed. --store shows "
+    "instead what\n"
+    "the repository holds.\n\n"
     "  vtree status ~/hello",
-    0, 1, JSON, vtree_verb_status },
+    0, 1, REPO | JSON | WAIT, vtree_verb_status },
+  { "upper diff", "DIR", "Show what a writable layer has changed of its signed tree",
+    "DIR is what `mount --upper` or `run --writable` was given. A line for each path:\n"
+    "A added, D deleted, M modified, and what of it. Costs what was changed.\n\n"
+    "  vtree upper diff ~/hello-changes",
+    1, 1, REPO | JSON, vtree_verb_upper_diff },
+  { "upper reset", "DIR", "Drop all changes of a writable layer",
+    "The signed tree is what it was. Exit 8 while the layer is in use.\n\n"
+    "  vtree upper reset ~/hello-changes",
+    1, 1, 0, vtree_verb_upper_reset },
   { "pull", "PATH [REF...]", "Take refs from another repository on this machine",
     "PATH is a repository: a mounted disk's, a build server's. What REF resolves to "
     "there\n"
@@ -171,10 +185,38 @@ static const VtreeVerb verbs[] = {
     "  vtree fsck --repair-from=/mnt/backup",
     0, G_MAXUINT, REPO | JSON | QUIET | WAIT, vtree_verb_fsck },
   { "gc", "", "Delete old versions and what nothing needs any more",
-    "Keeps the newest versions of each ref, and all that a mount or a commit needs.\n"
-    "Works on a full disk.\n\n"
+    "Keeps the newest versions of each ref, and all that a mount, a deployment or a "
+    "commit\n"
+    "needs. Works on a full disk.\n\n"
     "  vtree gc --keep=1 --dry-run",
     0, 0, REPO | JSON | QUIET | WAIT, vtree_verb_gc },
+  { "repack", "", "Fold packs of small files together",
+    "Packs that nobody needs much of, or that are many and small, become one, with "
+    "what "
+    "is\n"
+    "small and not packed yet. Changes no digest and needs no key; mounts go on. After "
+    "a gc\n"
+    "it gives back most.\n\n"
+    "  vtree gc --keep=1 && vtree repack",
+    0, 0, REPO | JSON | QUIET | WAIT, vtree_verb_repack },
+  { "delta create", "[FROM] TO", "Write what leads from one version to another",
+    "FROM and TO are versions of refs here; FROM can be a manifest's digest, and is "
+    "left "
+    "out\n"
+    "with --from-empty. The delta goes to standard output: statement and signatures, "
+    "the\n"
+    "manifest and the new contents, as patches of the old ones.\n\n"
+    "  vtree delta create apps/hello@7 apps/hello >hello-7-8.delta",
+    1, 2, REPO | QUIET | WAIT, vtree_verb_delta_create },
+  { "delta apply", "FILE", "Take the version that a delta leads to",
+    "FILE can be - for standard input. The version that it starts from has to be here. "
+    "It is\n"
+    "trusted no further than the signed statement in it goes; of one that fails "
+    "nothing "
+    "is\n"
+    "kept.\n\n"
+    "  vtree delta apply hello-7-8.delta && vtree upgrade hello",
+    1, 1, REPO | JSON | QUIET | WAIT, vtree_verb_delta_apply },
   { "deploy", "NAME REF", "Make a version of a ref the one that NAME stands for",
     "Checks signature, version and manifest, and that all of it is there. Earlier "
     "versions\n"
@@ -190,7 +232,7 @@ static const VtreeVerb verbs[] = {
     0, G_MAXUINT, JSON | QUIET | WAIT, vtree_verb_upgrade },
   { "rollback", "NAME [VERSION]", "Go back to an earlier deployed version",
     "Without VERSION to the one before. It is checked as it was when it was deployed.\n"
-    "\n"
+    "A bare `upgrade` leaves it there, `upgrade NAME` goes forward again.\n\n"
     "  vtree rollback hello",
     1, 2, JSON | QUIET | WAIT, vtree_verb_rollback },
   { "pin", "NAME [VERSION]", "Keep a deployed version until it is unpinned",
@@ -202,15 +244,51 @@ static const VtreeVerb verbs[] = {
     "  vtree unpin hello 7",
     1, 2, QUIET | WAIT, vtree_verb_unpin },
   { "undeploy", "NAME|--all", "Take a deployment away, with all its versions",
-    "The repository keeps what it has. Exit 8 while it is in use.\n\n"
+    "The repository keeps what it has: `vtree gc` frees the space. Exit 8 while it is "
+    "in\n"
+    "use.\n\n"
     "  vtree undeploy hello",
     0, 1, QUIET | WAIT, vtree_verb_undeploy },
+  { "run", "NAME [-- CMD...]", "Run a command from a deployment, in a sandbox",
+    "Mounts the active version if it is not, and runs CMD (default: vtree.ini's\n"
+    "command) in it by bubblewrap. A tree with /usr is the root, any other is /app\n"
+    "over the /usr of the host or of --runtime. Of the host it sees what vtree.ini,\n"
+    "overrides and the options say. Exits as CMD does, or before it runs with vtree's\n"
+    "own status: 7 where there is no such command.\n\n"
+    "  vtree run hello --share=network -- hello --greet",
+    1, G_MAXUINT, QUIET | WAIT | COMMAND, vtree_verb_run },
+  { "override", "NAME", "Say for good what of the host a deployment may see",
+    "Changes what vtree.ini asks for, for each `vtree run NAME` of yours (as root: of "
+    "all).\n"
+    "Without options it prints what has been said.\n\n"
+    "  vtree override hello --share=network --nofilesystem=home",
+    1, 1, QUIET, vtree_verb_override },
   { "list", "", "List what is deployed",
-    "Columns: name, version, state (active, held, pinned, running, mounted), ref, when "
-    "it\n"
-    "was deployed.\n\n"
+    "Columns: name, version, state (active, held, pinned, running, mounted, dead),\n"
+    "ref, when it was deployed. Runtimes that are mounted follow, with - for a "
+    "name.\n\n"
     "  vtree list --json",
     0, 0, JSON, vtree_verb_list },
+  { "flatpak seal", "APPID|--all",
+    "Let Flatpak run verified files of what you installed",
+    "Commits the files of an application or runtime of your --user installation, "
+    "signed\n"
+    "with your key, and mounts the verified tree in their place; `flatpak run` works "
+    "as\n"
+    "before. Again after a login, and after Flatpak has updated it.\n\n"
+    "  vtree flatpak seal org.example.App",
+    0, 1, REPO | QUIET | WAIT, vtree_verb_flatpak_seal },
+  { "flatpak unseal", "APPID|--all", "Give Flatpak its own files back",
+    "Unmounts the verified tree and forgets the ref. What runs keeps it until it "
+    "ends.\n\n"
+    "  vtree flatpak unseal org.example.App",
+    0, 1, REPO | QUIET | WAIT, vtree_verb_flatpak_unseal },
+  { "flatpak list", "", "Show what of your Flatpak installation is sealed",
+    "A line for each: our ref, and sealed, updated (by Flatpak, since it was sealed) "
+    "or\n"
+    "unsealed, and mounted.\n\n"
+    "  vtree flatpak list",
+    0, 0, REPO | JSON, vtree_verb_flatpak_list },
   { "seal", "FILE...", "Seal plain files where they are: fs-verity and a signature",
     "The file can't be written to any more; `vtree unseal` first to edit it. Where "
     "the\n"
@@ -243,6 +321,10 @@ static const VtreeVerb verbs[] = {
     "As \"fsverity measure\" does; it works on the files of a vtree mount too.\n\n"
     "  vtree measure ~/hello/usr/bin/hello",
     1, G_MAXUINT, JSON, vtree_verb_measure },
+  { "__complete", "-- [WORD...]", "What may come next, for the shells' completions",
+    "The words are those behind \"vtree\", the last one being typed.\n\n"
+    "  vtree __complete -- mount apps/he",
+    0, G_MAXUINT, 0, vtree_verb_complete },
   { "help", "[VERB]", "Show this list, or a verb's help",
     "The same as \"vtree VERB --help\".\n\n"
     "  vtree help commit",

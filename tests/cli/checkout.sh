@@ -122,7 +122,7 @@ check 'what nobody holds is' test ! -e ext4/.vtree-checkout.0123abcd
 for filesystem in xfs btrfs; do
   export VTREE_REPO=$PWD/$filesystem/repo
   reflinked() { as_who vtree --repo="$VTREE_REPO" "$@"; }
-  reflinked init --quiet >/dev/null
+  reflinked init --pack-threshold=0 --quiet >/dev/null
   reflinked commit boot boot --quiet >/dev/null
   expect_exit 0 reflinked checkout boot "$filesystem/out" --json
   check 'all contents are shared' json 'd["reflinked"] == 7 and d["hard_linked"] == 0'

@@ -14,7 +14,7 @@ echo new >"$VTREE_TMP/two/usr/bin/new"
 touch -r "$VTREE_TMP/one/usr/bin" "$VTREE_TMP/two/usr/bin"
 chmod 0700 "$VTREE_TMP/one/etc/empty"
 chmod 0755 "$VTREE_TMP/two/etc/empty"
-v init --quiet >/dev/null
+v init --pack-threshold=0 --quiet >/dev/null
 if [ "${1:-user}" = user ]; then
   chown -R 65534:65534 "$VTREE_TMP/one" "$VTREE_TMP/two" 2>/dev/null || true
 fi

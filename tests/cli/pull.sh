@@ -19,7 +19,7 @@ src() {
 # fresh: an empty repository to pull into.
 fresh() {
   rm -rf "$repo"
-  v init --quiet >/dev/null
+  v init --pack-threshold=0 --quiet >/dev/null
 }
 
 # source_object DIGEST
@@ -28,7 +28,7 @@ source_object() {
   echo "$from/objects/${hex:0:2}/${hex:2}"
 }
 
-src init --quiet >/dev/null
+src init --pack-threshold=0 --quiet >/dev/null
 for i in 1 2 3; do
   echo "$i" >"$tree/number"
   src commit app/r "$tree" --quiet >"$VTREE_TMP/digest.$i"
@@ -69,7 +69,7 @@ fresh
 cp "$(source_object "$numbers")" "$VTREE_TMP/good"
 flip_byte "$(source_object "$numbers")"
 expect_exit 6 v pull "$from" app/r
-expect_stderr_line "pull app/r: object $numbers of $from: .*its contents are sha256:"
+expect_stderr_line "^vtree pull: app/r: object $numbers of $from: .*its contents are sha256:"
 check_equal 'no version came' "$(v refs)" ''
 check 'but all the rest' test -e "$(object_file "$hello")"
 check 'the bad one did not' test ! -e "$(object_file "$numbers")"
@@ -108,7 +108,11 @@ cp "$from/refs/other/1.sig" "$VTREE_TMP/sig"
 fresh
 rm "$from/refs/other/1.sig"
 expect_exit 3 v pull "$from" other
-expect_stderr_line 'pull other: '
+expect_stderr_line '^vtree pull: other: '
+expect_exit 7 v pull /nonexistent
+expect_stderr_line '^vtree pull: /nonexistent is no repository; PATH is the directory of one'
+expect_exit 7 v pull "$VTREE_TMP"
+expect_stderr_line "^vtree pull: $VTREE_TMP is no repository; PATH is"
 cp "$from/refs/app/r/1.sig" "$from/refs/other/1.sig"
 expect_exit 3 v pull "$from" other
 cp "$VTREE_TMP/sig" "$from/refs/other/1.sig"

@@ -43,13 +43,14 @@ make_tree() {
   printf 'bytes' >"$1/etc/"$'\377'
 }
 
-# flip_byte FILE: changes its first byte, whatever its mode is.
+# flip_byte FILE [OFFSET]: changes its first byte, or that one, whatever its mode is.
 flip_byte() {
   local byte
-  byte=$(od -An -tu1 -N1 "$1")
+  byte=$(od -An -tu1 -N1 -j"${2:-0}" "$1")
   chmod u+w "$1"
   # shellcheck disable=SC2059 # the octal escape is the format
-  printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" conv=notrunc status=none
+  printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="${2:-0}" \
+    conv=notrunc status=none
 }
 
 # object_file DIGEST: the object's path in the repository.
