@@ -8,6 +8,7 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 # 1.4 is the first that hands out the Merkle tree while it computes a digest.
 pkg_check_modules(FSVERITY REQUIRED IMPORTED_TARGET libfsverity>=1.4)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.5)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.14)
 

@@ -101,6 +101,20 @@ echo "committed in $((SECONDS - start)) s"
 check 'a digest alone is on stdout' grep -Eqx 'sha256:[0-9a-f]{64}' <<<"$digest"
 check_equal 'committed again it is the same' "$(commit debian "$root")" "$digest"
 
+# --- packs --------------------------------------------------------------------------------
+loose=$VTREE_TMP/loose
+as_isolated_root vtree init --repo="$loose" --pack-threshold=0 --quiet >/dev/null
+check_equal 'without packs it is the same digest' \
+  "$(as_isolated_root vtree --repo="$loose" commit loose "$root" --quiet)" "$digest"
+files=$(find /var/lib/vtree/repo/objects /var/lib/vtree/repo/packs -type f | wc -l)
+all=$(find "$loose/objects" -type f | wc -l)
+space=$(du -sk /var/lib/vtree/repo | cut -f1)
+space_loose=$(du -sk "$loose" | cut -f1)
+echo "$files files in the store, $all without packs; $space KiB on the disk, $space_loose"
+check 'fewer than 60 % of the files' test "$((files * 100))" -lt "$((all * 60))"
+check 'less on the disk' test "$space" -lt "$space_loose"
+rm -rf "$loose"
+
 check 'mount' as_isolated_root vtree mount debian "$mnt" -o allow_dev,allow_suid
 no_difference 'rsync finds no difference between the root and the mount' "$root" "$mnt"
 check_equal 'a shell runs from the mount' "$(in_chroot /bin/sh -c 'expr 6 \* 7')" 42

@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -102,6 +103,7 @@ def make_wide_tree(top, rng):
     """A manifest of more than 128 blocks, so that it has a Merkle file of its own."""
     os.makedirs(top)
     fill(os.path.join(top, "content"), rng, 5000)
+    fill(os.path.join(top, "packed"), rng, 3000)
     for directory in range(30):
         os.makedirs(os.path.join(top, f"d{directory:02}"))
         for number in range(300):
@@ -356,17 +358,17 @@ class Campaign:
         for top, _dirs, names in os.walk(self.repo):
             for name in names:
                 path = os.path.relpath(os.path.join(top, name), self.repo)
-                if path.split("/")[0] in ("objects", "merkle", "refs"):
+                if path.split("/")[0] in ("objects", "merkle", "packs", "refs"):
                     yield path
 
     def victim_classes(self):
         manifests = self.manifest_paths()
-        classes = {"object": [], "merkle": [], "manifest": [], "refs": []}
+        classes = {"object": [], "merkle": [], "pack": [], "manifest": [], "refs": []}
         for path in self.victims:
             kind = path.split("/")[0]
             below = path.split("/", 1)[1]
-            if kind == "refs":
-                classes["refs"].append(path)
+            if kind in ("refs", "packs"):
+                classes["pack" if kind == "packs" else "refs"].append(path)
             elif below in manifests:
                 classes["manifest"].append(path)
             else:
@@ -395,7 +397,8 @@ class Campaign:
 
     def plan(self, number, classes):
         rng = random.Random(f"{self.options.seed}/{number}")
-        kind = rng.choice(["object"] * 4 + ["merkle"] * 2 + ["manifest"] * 2 + ["refs"] * 2)
+        kind = rng.choice(["object"] * 4 + ["merkle"] * 2 + ["pack"] * 4
+                          + ["manifest"] * 2 + ["refs"] * 2)
         victim = rng.choice(classes[kind])
         other = rng.choice([p for p in classes[kind] if p != victim])
         return rng, kind, victim, other, rng.choice(list(MUTATIONS)), rng.choice(MOMENTS)
@@ -478,6 +481,8 @@ class Campaign:
             self.child_reads(rng, tree, moment, tamper, tally)
             if kind == "object" and moment == "before" and tally.eio_paths:
                 self.check_harm(tree, tally, 2 if mutation == "swap" else 1)
+            if kind == "pack" and mutation == "flip" and moment == "before":
+                self.check_pack_harm(tree, tally)
             os.write(writer, f"{tally.right} {tally.eio}".encode())
             return 0
         except Exception as error:  # pylint: disable=broad-except
@@ -503,6 +508,18 @@ class Campaign:
         contents = {tree.want[path].get("bytes") for path in tally.eio_paths}
         if len(contents) > bad or None in contents:
             raise Wrong(f"{bad} bad objects harm {sorted(set(tally.eio_paths))}")
+
+    def check_pack_harm(self, tree, tally):
+        """A flipped bit harms exactly the files whose bytes it is in."""
+        harmed = {tree.want[path].get("bytes") for path in tally.eio_paths}
+        for path in self.victim_classes()["pack"]:
+            good, bad = (read_file(os.path.join(top, path))
+                         for top in (self.pristine, self.repo))
+            if good != bad:
+                expected = pack_harm(good, bad)
+        present = {want["bytes"] for want in tree.want.values() if "bytes" in want}
+        if expected is not None and harmed != expected & present:
+            raise Wrong(f"{len(harmed)} contents are harmed, not {len(expected)}")
 
     def run(self):
         self.prepare()
@@ -534,6 +551,16 @@ class Campaign:
             print(f"WRONG: no case ended as {' or as '.join(wanted)}: this tests nothing")
             return 1
         return 1 if self.outcomes.get("wrong") else 0
+
+
+def pack_harm(good, bad):
+    """The contents whose bytes differ; None where header or index do."""
+    count, index = struct.unpack_from("<QQ", good, 24)
+    if good[:64] != bad[:64] or good[index:] != bad[index:]:
+        return None
+    slices = (struct.unpack_from("<QI", good, index + 44 * i + 32) for i in range(count))
+    return {good[start:start + size] for start, size in slices
+            if good[start:start + size] != bad[start:start + size]}
 
 
 def drop_caches(mount, tree):

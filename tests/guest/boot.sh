@@ -108,10 +108,14 @@ broken() {
 
 # listen: the next line from the guest, in $word and $argument.
 listen() {
-  until read -r -t 1 word argument <&"$control"; do
+  local line='' part
+  # What has come when the time is up is part of a line; the rest follows.
+  until read -r -t 1 part <&"$control"; do
+    line+=$part
     [ "$SECONDS" -lt "$timeout" ] || broken "did not end within $timeout seconds"
     kill -0 "$qemu" 2>/dev/null || broken 'died'
   done
+  read -r word argument <<<"$line$part"
 }
 
 run_script() {

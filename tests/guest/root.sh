@@ -12,10 +12,10 @@ packages=(
   linux-image-cloud-amd64 busybox-static kmod
   # to build vtree
   ccache cmake gcc libc6-dev libcap-dev libfsverity-dev libfuse3-dev libglib2.0-dev
-  libssl-dev libxxhash-dev ninja-build pkgconf
+  libssl-dev libxxhash-dev libzstd-dev ninja-build pkgconf
   # for the tests
-  acl attr btrfs-progs dosfstools e2fsprogs fsverity fuse3 iproute2 keyutils libcap2-bin
-  mount openssl procps python3 rsync strace util-linux xfsprogs
+  acl attr btrfs-progs bubblewrap dbus-daemon dosfstools e2fsprogs flatpak fsverity fuse-overlayfs fuse3 iproute2 keyutils
+  libcap2-bin mount openssl procps python3 rsync strace util-linux xfsprogs
 )
 
 mirror() {

@@ -10,7 +10,8 @@ m=$VTREE_TMP/m
 
 # commit_app DIR [OPTION...]: makes the repository if need be, commits DIR as "app".
 commit_app() {
-  [ -d "$repo/objects" ] || as_isolated_root vtree --repo="$repo" init >/dev/null 2>&1
+  [ -d "$repo/objects" ] || as_isolated_root vtree --repo="$repo" init \
+    --pack-threshold="${pack_threshold:-4096}" >/dev/null 2>&1
   as_isolated_root vtree --repo="$repo" commit app "$@" >"$VTREE_TMP/manifest" \
     2>"$VTREE_TMP/commit.log"
 }
@@ -126,4 +127,31 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$1/sock"
   chmod 4755 "$1/setuid"
   touch -d '1901-01-01 00:00:00.123456789 UTC' "$1/block"
   touch -h -d '2200-02-03 04:05:06.999999999 UTC' "$1/symlink"
+}
+
+# make_root DIR: a tree with a shell and cat of this machine, and the libraries they need.
+make_root() {
+  local program library
+  mkdir -p "$1/usr/bin" "$1/etc"
+  ln -s usr/bin "$1/bin"
+  ln -s usr/lib "$1/lib"
+  ln -s usr/lib64 "$1/lib64"
+  for program in dash cat; do
+    cp "$(readlink -f "$(command -v $program)")" "$1/usr/bin/$program"
+    ldd "$(command -v $program)" | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "$1/usr/$(dirname "${library#/usr}")"
+      cp -L "$library" "$1/usr/${library#/usr}"
+    done
+  done
+  ln -s dash "$1/usr/bin/sh"
+  echo signed >"$1/etc/issue"
+}
+
+# flip FILE: changes its first byte.
+flip() {
+  local byte
+  byte=$(od -An -tu1 -N1 "$1")
+  chmod u+w "$1"
+  # shellcheck disable=SC2059 # the octal escape is the format
+  printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" conv=notrunc status=none
 }

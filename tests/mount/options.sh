@@ -23,7 +23,7 @@ refused() {
 # usage
 refused 1 'a source and a directory'
 refused 1 'too many arguments' a b c
-refused 1 'bad option: "-q"' "$repo:app" "$m" -q
+refused 1 'bad option: "-x"' "$repo:app" "$m" -x
 refused 1 'mount option bogus: unknown' "$repo:app" "$m" -o rw,bogus=1
 refused 1 'mount option verity: "maybe"' "$repo:app" "$m" -o verity=maybe
 refused 1 'mount option setuid: ' "$repo:app" "$m" -o setuid=nobody

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # io=passthrough, where the kernel enforces (simulated). With a kernel before 6.9, or a
 # libfuse before 3.17, the other branch: the daemon serves all, and says why.
+pack_threshold=0 # a slice of a pack has no descriptor to be passed
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

@@ -41,6 +41,49 @@ check_equal 'fsname' "$(findmnt -no SOURCE --mountpoint "$m")" 'a,b\c'
 run_as_user fusermount3 -u "$m"
 wait_until 10 nobody_serves
 
+# where something is mounted already
+check 'a mount' run_as_user vtree mount mine "$m"
+expect_exit 8 run_as_user vtree mount mine "$m"
+expect_stderr_line "^vtree mount: $user_repo:mine is mounted on $m already; .vtree umount. it first$"
+expect_exit 8 run_as_user vtree mount mine "$m/hello"
+expect_stderr_line "^vtree mount: $m/hello is in the tree that is mounted on $m$"
+check 'one is there' run_as_user vtree umount "$m"
+check 'and no other' not is_mounted "$m"
+wait_until 10 nobody_serves
+expect_exit 1 run_as_user vtree mount mine user/absent/m
+expect_stderr_line '^vtree mount: mount point: find user/absent/m: No such file'
+expect_exit 2 run_as_user vtree mount --rebase mine "$m"
+expect_stderr_line '^vtree mount: --rebase is for the changes of --upper=DIR; see .vtree mount --help.$'
+
+# -q, and who passes it on
+note='mount.fuse.vtree: verity=off: nothing is verified'
+# notes EXPECTED COMMAND...: mounts on $m, and says that alone.
+notes() {
+  expect_exit 0 run_as_user "${@:2}" -o verity=off
+  check_equal 'what is said' "$(cat "$VTREE_TMP/stderr")" "$1"
+  run_as_user fusermount3 -u "$m"
+  wait_until 10 nobody_serves
+}
+# notes_foreground EXPECTED OPTION...: likewise, by one that stays.
+notes_foreground() {
+  local pid
+  run_as_user vtree mount --foreground "${@:2}" mine "$m" -o verity=off 2>"$VTREE_TMP/said" &
+  pid=$!
+  check 'it serves' wait_until 20 is_mounted "$m"
+  # it asks itself through the mount before it says that it serves
+  check 'unmounted' wait_until 20 run_as_user fusermount3 -u "$m" 2>/dev/null
+  check 'and ends' wait "$pid"
+  check_equal 'what it said' "$(cat "$VTREE_TMP/said")" "$1"
+}
+notes "$note" mount.fuse.vtree "$user_repo:mine" "$m"
+notes '' mount.fuse.vtree -q "$user_repo:mine" "$m"
+notes "$note" vtree mount mine "$m"
+notes '' vtree mount --quiet mine "$m"
+notes_foreground "$note"
+notes_foreground '' --quiet
+expect_exit 6 run_as_user vtree mount --quiet mine "$m" -o "digest=sha256:$(printf '%064d' 1)"
+expect_stderr_line '^vtree mount: .*digest'
+
 # refused
 expect_exit 1 run_as_user mount.fuse.vtree "$user_repo:mine" "$m" -o allow_suid
 expect_stderr_line 'allow_suid: only root'

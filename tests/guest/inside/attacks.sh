@@ -4,6 +4,7 @@
 # trees, descriptors, the manifest), in its inodes by somebody whose disk it is, and in the
 # store while it is mounted. Every read is the signed bytes or EIO, by the daemon and by
 # passthrough, with read(2), O_DIRECT, mmap and execve; fsck finds and repairs it all.
+pack_threshold=0 # what is done to an object is done to its file
 . "$(dirname "$0")/../../lib/guest.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 . "$VTREE_SOURCE_DIR/tests/guest/inside/disk.sh"

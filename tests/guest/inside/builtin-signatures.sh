@@ -55,7 +55,7 @@ make_repository() {
   chown "$(as_who id -u)" "$VTREE_TMP/good.pem" "$VTREE_TMP/other.pem"
   as_who mkdir "$place/tree" "$place/mnt"
   make_tree "$place/tree"
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
 }
 
 # --- signed, and required -------------------------------------------------------------
@@ -162,7 +162,7 @@ check_refused() {
   dir=$(mktemp -d /dev/shm/place.XXXXXX)
   who=root
   repo=$dir/repo
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   expect_exit 1 signed_commit
   expect_stderr_line 'objects are to be signed, but this file system \(tmpfs\) has no'
   rm -r "$dir"

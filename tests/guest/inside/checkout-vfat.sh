@@ -88,7 +88,7 @@ export VTREE_REPO=$GUEST_EXT4/repo
 if [ "$GUEST_PHASE" = 1 ]; then
   mkfs.vfat "$GUEST_SPARE_DEV" >/dev/null
   mount -t vfat "$GUEST_SPARE_DEV" boot
-  vtree init --quiet >/dev/null
+  vtree init --pack-threshold=0 --quiet >/dev/null
   release 1
   vtree commit os os --quiet >/dev/null
 

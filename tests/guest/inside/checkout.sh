@@ -68,7 +68,7 @@ make_source() {
 sealing() {
   local out=$2/out object
   export VTREE_REPO=$2/repo
-  vtree init --quiet >/dev/null
+  vtree init --pack-threshold=0 --quiet >/dev/null
   vtree commit app src --quiet >/dev/null
   expect_exit 0 vtree checkout app "$out" --verity=require --json
   check "$1: five files sealed" json 'd["sealing"] and d["sealed"] == 5'
@@ -112,7 +112,7 @@ for_everybody() {
   mkdir "$2/home"
   chown 65534:65534 "$2/home"
   VTREE_USER_HOME=$2/home
-  run_as_user vtree init --quiet >/dev/null
+  run_as_user vtree init --pack-threshold=0 --quiet >/dev/null
   run_as_user mkdir "$2/home/src"
   run_as_user cp src/share/data src/bin/run "$2/home/src/"
   run_as_user chmod 0444 "$2/home/src/data"
@@ -136,7 +136,7 @@ fi
 
 # --- shared contents, sealed --------------------------------------------------------
 export VTREE_REPO=$GUEST_BTRFS/clones.repo
-expect_exit 0 vtree init --quiet
+expect_exit 0 vtree init --pack-threshold=0 --quiet
 expect_exit 0 vtree commit clones src --quiet
 expect_exit 0 vtree checkout clones "$GUEST_BTRFS/clones" --verity=require --json
 check 'a reflink is sealed itself' json 'd["reflinked"] == 4 and d["sealed"] == 5'
@@ -190,7 +190,7 @@ expect_exit 1 vtree checkout app "$GUEST_EXT4/signed" --verity=require
 expect_stderr_line '(signed|signature)'
 check 'nothing was written' test ! -e "$GUEST_EXT4/signed"
 VTREE_REPO=$GUEST_EXT4/signed-repo
-vtree init --quiet >/dev/null
+vtree init --pack-threshold=0 --quiet >/dev/null
 expect_exit 0 vtree commit app src --object-key=key.pem --object-cert=cert.pem
 expect_exit 0 vtree checkout app "$GUEST_EXT4/signed" --object-key=key.pem \
   --object-cert=cert.pem --json

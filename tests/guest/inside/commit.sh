@@ -60,7 +60,7 @@ check_calls() {
 check_commit() {
   as_who mkdir "$place/tree"
   make_tree "$place/tree"
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   check "$1: the configuration is sealed" has_verity "$repo/config"
   check_calls "$1"
   check_sealed "$1" "$repo"
@@ -80,7 +80,7 @@ check_upgrade() {
   local small large merkle before
   as_who mkdir "$place/tree" "$place/mnt"
   make_tree "$place/tree"
-  expect_exit 0 v init --verity=off --quiet
+  expect_exit 0 v init --pack-threshold=0 --verity=off --quiet
   expect_exit 0 v commit "$ref" "$place/tree" --quiet
   check_equal "$1: off enables nothing" \
     "$(find "$repo" -type f -exec fsverity measure {} + 2>/dev/null)" ''
@@ -109,7 +109,7 @@ check_busy() {
   as_who mkdir "$place/tree"
   echo busy >"$place/tree/file"
   chmod a+r "$place/tree/file"
-  expect_exit 0 v init --verity=off --quiet
+  expect_exit 0 v init --pack-threshold=0 --verity=off --quiet
   expect_exit 0 v commit "$ref" "$place/tree" --quiet
   object=$(object_of "$place/tree/file")
   before=$(inode "$object")
@@ -126,7 +126,7 @@ check_other() {
   as_who mkdir "$place/tree"
   echo other >"$place/tree/file"
   chmod a+r "$place/tree/file"
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   expect_exit 0 v commit "$ref" "$place/tree" --quiet
   object=$(object_of "$place/tree/file")
   for option in --hash-alg=sha512 --salt=abcd --block-size=1024; do
@@ -148,7 +148,7 @@ check_killed() {
   local when
   as_who mkdir "$place/tree"
   make_tree "$place/tree"
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   for when in 1 3 9 14 15; do
     expect_exit 137 as_who strace -f -qq -o /dev/null -e trace=ioctl \
       -e "inject=ioctl:signal=KILL:when=$when" \
@@ -170,7 +170,7 @@ check_unable() {
   ref=app
   mkdir "$2/tree" "$2/mnt"
   echo hello >"$2/tree/file"
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   expect_exit 1 v commit "$ref" "$2/tree" --verity=require
   expect_stderr_line "^vtree commit: .*verity=require, but $3"
   expect_exit 0 v commit "$ref" "$2/tree" --quiet

@@ -5,6 +5,7 @@
 # system in user space that claims it all the same, those that can't, or not as we need
 # it), auto works, the daemon verifying, and require says why not. And what a mount costs
 # where the kernel enforces the manifest: the same for a thousand and a million inodes.
+pack_threshold=0 # what is done to an object is done to its file
 . "$(dirname "$0")/../../lib/guest.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 . "$VTREE_SOURCE_DIR/tests/guest/inside/disk.sh"

@@ -41,7 +41,7 @@ life() {
     head -c 1000000 /dev/urandom >dir/large && cp /bin/true run' sh "$VTREE_USER_HOME/src"
 
   check "$1: no capability" run_as_user grep -q '^CapEff:.*0000000000000000$' /proc/self/status
-  expect_exit 0 run_as_user vtree init
+  expect_exit 0 run_as_user vtree init --pack-threshold=0
   expect_exit 0 run_as_user vtree commit --verity=require app "$VTREE_USER_HOME/src"
   check_equal "$1: a manifest and three objects, nothing for the empty file" \
     "$(find "$repo/objects" -type f | wc -l)" 4

@@ -17,7 +17,7 @@ make_original() {
   as_who mkdir "$place/tree"
   make_tree "$place/tree"
   repo=$place/original
-  expect_exit 0 v init --quiet
+  expect_exit 0 v init --pack-threshold=0 --quiet
   expect_exit 0 v commit "$ref" "$place/tree" --quiet
 }
 
