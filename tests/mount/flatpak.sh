@@ -141,6 +141,7 @@ v umount --all
 expect_exit 0 v flatpak seal --all
 
 # what runs keeps the verified files
+: >"$VTREE_TMP/out"
 f run --command=sh org.vtree.Hello -c 'echo in; sleep 2; cat /app/share/data' \
   >"$VTREE_TMP/out" &
 runner=$!

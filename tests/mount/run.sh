@@ -120,6 +120,7 @@ all() {
   check_equal 'a tree with /usr is the root' "$(head -n 1 "$VTREE_TMP/stdout")" signed
 
   # a signal goes to the command
+  : >"$VTREE_TMP/out" # what the one before printed is no answer
   v run "$@" hello -- wait "$VTREE_TMP/absent" >"$VTREE_TMP/out" &
   pid=$!
   check 'it runs' wait_until 20 grep -q started "$VTREE_TMP/out"
@@ -134,6 +135,7 @@ all() {
   check_equal 'nothing runs' "$(v list | grep -c running)" 0
 
   # one that is killed leaves neither its command nor its lease
+  : >"$VTREE_TMP/out"
   v run "$@" hello -- sh -c "echo started; while sleep 0.1; do : $VTREE_TMP; done" \
     >"$VTREE_TMP/out" &
   pid=$!
@@ -163,6 +165,7 @@ upgraded() {
   local old=$1 pid new=$(($1 + 1))
   shift
   rm -f "$VTREE_USER_HOME/go"
+  : >"$VTREE_TMP/out"
   v run "$@" hello --filesystem=home:ro -- wait "$VTREE_USER_HOME/go" >"$VTREE_TMP/out" &
   pid=$!
   check 'the old one runs' wait_until 20 grep -q "started $old" "$VTREE_TMP/out"
