@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define H_VERSION 8
 #define H_ALG 12
@@ -467,4 +468,53 @@ vtree_pack_read (VtreePack *pack, uint64_t index, const VtreePackEntry *entry,
           || prove (pack, index, entry, data, error)))
     return true;
   return prefix (error, pack);
+}
+
+/* The bytes from the first slice on that one preadv(2) gets, after EINTR again; what is
+ * short, or an error, tells that the rest is not there. */
+static size_t
+read_vector (int fd, const struct iovec *vector, unsigned count, uint64_t offset)
+{
+  ssize_t got;
+  do
+    got = preadv (fd, vector, (int) count, (off_t) offset);
+  while (got < 0 && errno == EINTR);
+  return got > 0 ? (size_t) got : 0;
+}
+
+/* Where the slices go, with GAP for what lies between; how many parts that are. */
+static unsigned
+make_vector (const VtreePackSlice *slices, unsigned count, uint8_t *gap,
+             struct iovec *vector)
+{
+  unsigned parts = 0;
+  uint64_t at = slices[0].entry.offset;
+  for (unsigned i = 0; i < count; i++) {
+    const VtreePackEntry *entry = &slices[i].entry;
+    if (entry->offset > at)
+      vector[parts++] = (struct iovec){ gap, (size_t) (entry->offset - at) };
+    vector[parts++] = (struct iovec){ slices[i].data, entry->size };
+    at = entry->offset + entry->size;
+  }
+  return parts;
+}
+
+void
+vtree_pack_read_run (VtreePack *pack, VtreePackSlice *slices, unsigned count,
+                     VtreeVerityPolicy policy)
+{
+  uint8_t gap[VTREE_PACK_GAP_MAX];
+  struct iovec vector[2 * VTREE_PACK_RUN_MAX];
+  g_return_if_fail (count > 0 && count <= VTREE_PACK_RUN_MAX);
+  if (policy == VTREE_VERITY_REQUIRE && !require_enforced (pack, NULL))
+    return;
+  uint64_t start = slices[0].entry.offset;
+  unsigned parts = make_vector (slices, count, gap, vector);
+  uint64_t end = start + read_vector (pack->fd, vector, parts, start);
+  for (unsigned i = 0; i < count; i++) {
+    VtreePackSlice *slice = &slices[i];
+    slice->read = slice->entry.offset + slice->entry.size <= end
+                  && (policy == VTREE_VERITY_OFF || is_proved (pack, slice->index)
+                      || prove (pack, slice->index, &slice->entry, slice->data, NULL));
+  }
 }

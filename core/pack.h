@@ -78,6 +78,26 @@ bool vtree_pack_find (const VtreePack *pack, const VtreeDigest *digest, bool *fo
 bool vtree_pack_read (VtreePack *pack, uint64_t index, const VtreePackEntry *entry,
                       VtreeVerityPolicy policy, void *data, GError **error);
 
+/* An entry on its way into DATA (entry.size bytes of private memory). */
+typedef struct {
+  uint64_t index;
+  VtreePackEntry entry;
+  void *data;
+  bool read; /* the answer: DATA has what the entry's digest says */
+} VtreePackSlice;
+
+/* At most so many slices in one run. */
+#define VTREE_PACK_RUN_MAX 256
+/* Between two of them at most so many bytes, which are read for nothing. */
+#define VTREE_PACK_GAP_MAX 4096
+
+/* Reads COUNT slices with one read of the pack, each as vtree_pack_read() would. They
+ * are in the order of their offsets, none begins before the one before it ends, and
+ * what lies between is at most VTREE_PACK_GAP_MAX. A slice that can't be read, or is
+ * not what it should be, stays unread: reading it alone tells why. */
+void vtree_pack_read_run (VtreePack *pack, VtreePackSlice *slices, unsigned count,
+                          VtreeVerityPolicy policy);
+
 /* --- writing ---------------------------------------------------------------------- */
 
 /* An object to be packed: SIZE bytes at SOURCE of whatever READ reads. */

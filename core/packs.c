@@ -80,6 +80,12 @@ vtree_packs_new_take (int top_fd, VtreeDigestAlg alg)
   return packs;
 }
 
+int
+vtree_packs_peek_fd (const VtreePacks *packs)
+{
+  return packs->top;
+}
+
 void
 vtree_packs_free (VtreePacks *packs)
 {

@@ -15,6 +15,9 @@ VtreePacks *vtree_packs_new_take (int top_fd, VtreeDigestAlg alg);
 void vtree_packs_free (VtreePacks *packs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePacks, vtree_packs_free)
 
+/* The directory, borrowed; -1: there is none. */
+int vtree_packs_peek_fd (const VtreePacks *packs);
+
 /* Looks at the directory if nobody has yet, or if it has changed since. Errors:
  * VTREE_ERRNO_ERROR. */
 bool vtree_packs_refresh (VtreePacks *packs, GError **error);

@@ -57,7 +57,9 @@ struct vtree_status {
   uint64_t requests_release;
   uint64_t passthrough_opens; /* opens that were answered with a backing file */
   uint64_t passthrough_held;  /* backing files that the kernel holds now */
-  uint64_t reserved[13];
+  uint64_t prefetched_files;  /* pushed ahead of their readers */
+  uint64_t prefetched_bytes;
+  uint64_t reserved[11];
   char ref[VTREE_STATUS_REF_MAX];
   char manifest[VTREE_STATUS_DIGEST_MAX];
   char key[VTREE_STATUS_KEY_MAX]; /* id of the key that signed */

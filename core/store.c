@@ -108,6 +108,28 @@ vtree_store_open (const char *path, VtreeDigestAlg alg, GError **error)
   return store;
 }
 
+/* FD or -1; *COPY likewise. */
+static bool
+duplicate (int fd, VtreeFd *copy, GError **error)
+{
+  *copy = fd < 0 ? -1 : fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  return fd < 0 || *copy >= 0 || vtree_error_set_errno (error, errno, "open it again");
+}
+
+VtreeStore *
+vtree_store_dup (const VtreeStore *store, GError **error)
+{
+  g_auto (VtreeFd) objects_fd = -1;
+  g_auto (VtreeFd) merkle_fd = -1;
+  g_auto (VtreeFd) packs_fd = -1;
+  if (duplicate (store->objects_fd, &objects_fd, error)
+      && duplicate (store->merkle_fd, &merkle_fd, error)
+      && duplicate (vtree_packs_peek_fd (store->packs), &packs_fd, error))
+    return store_new_take (store->path, store->alg, &objects_fd, &merkle_fd, &packs_fd);
+  g_prefix_error (error, "store %s: ", store->path);
+  return NULL;
+}
+
 void
 vtree_store_free (VtreeStore *store)
 {

@@ -17,6 +17,9 @@ VtreeStore *vtree_store_new (const VtreeRepo *repo, GError **error);
 /* Over PATH: a repository, or a directory that itself holds ab/cdef… (mount's
  * objects=). */
 VtreeStore *vtree_store_open (const char *path, VtreeDigestAlg alg, GError **error);
+/* Another one of the same place, with descriptors of its own. Errors:
+ * VTREE_ERRNO_ERROR. */
+VtreeStore *vtree_store_dup (const VtreeStore *store, GError **error);
 void vtree_store_free (VtreeStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStore, vtree_store_free)
 
@@ -28,6 +31,23 @@ VtreePacks *vtree_store_packs (const VtreeStore *store);
  * is no regular file), _UNSUPPORTED. */
 VtreeObject *vtree_store_open_object (const VtreeStore *store,
                                       const VtreeObjectSpec *spec, GError **error);
+
+/* The whole contents of a small object, wanted together with others. */
+typedef struct {
+  VtreeDigest digest;
+  uint32_t size; /* bytes, at least 1 */
+  void *data;    /* SIZE bytes of private memory of the caller */
+  bool loaded;   /* the answer: DATA has what was asked for, verified */
+} VtreeStoreLoad;
+
+/* At most so many in one call. */
+#define VTREE_STORE_LOAD_MAX 256
+
+/* Reads all of LOADS, verified as by vtree_store_open_object() and vtree_object_read(),
+ * with few reads of packs where they lie together there. What can't be had is not
+ * loaded: who opens it gets the error. */
+void vtree_store_load (const VtreeStore *store, VtreeStoreLoad *loads, unsigned count,
+                       VtreeVerityPolicy policy);
 
 /* Whether the store has what claims to be DIGEST, and how long that is, in bytes.
  * Nothing is verified: opening it with this size does that. */

@@ -12,6 +12,8 @@
 #define PATH_SIZE_MAX 4096
 /* A block that can't be had is asked for again with each of its entries. */
 #define FAILURES_MAX 16
+/* Names of hard links that are passed over in the search for a first name. */
+#define PLACE_LOOKS_MAX 32
 
 static bool
 missing (const char *path, const char *why, GError **error)
@@ -137,6 +139,55 @@ find_directory_of_entry (VtreeView *view, uint32_t n, VtreeInode *inode,
          && S_ISDIR (inode->mode) && inode->directory == low
          && vtree_view_directory (view, inode, directory, NULL) && directory->first <= n
          && n - directory->first < directory->count;
+}
+
+/* Entry number N of all, or the last one before it that is the first name of its inode
+ * for sure; false: none in a short look. */
+static bool
+find_first_name (VtreeView *view, uint32_t *n, uint32_t low, uint32_t *index)
+{
+  for (unsigned looks = 0; looks < PLACE_LOOKS_MAX; looks++) {
+    VtreeSpan record;
+    VtreeInode inode;
+    if (!vtree_records_get (view, VTREE_VTM_ENTRIES, *n, &record, NULL))
+      return false;
+    *index = vtree_span_u32 (record, VTREE_VTM_E_INODE);
+    if (!vtree_view_inode (view, *index, &inode, NULL))
+      return false;
+    if (inode.nlink == 1 || S_ISDIR (inode.mode))
+      return true;
+    if (*n == low)
+      return false;
+    --*n;
+  }
+  return false;
+}
+
+/* Inodes are numbered in the order in which entries first name them, so the first names
+ * are sorted by inode; further names of hard links are not, and are passed over. */
+bool
+vtree_view_place (VtreeView *view, uint32_t index, VtreeDirectory *directory,
+                  uint32_t *n)
+{
+  VtreeInode inode;
+  uint32_t low = 0, high = view->totals.entries, best = UINT32_MAX;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2, there, at = middle;
+    if (!find_first_name (view, &at, low, &there))
+      break;
+    if (there <= index)
+      best = at;
+    if (there < index)
+      low = middle + 1;
+    else if (there > index)
+      high = at;
+    else
+      break;
+  }
+  if (best == UINT32_MAX || !find_directory_of_entry (view, best, &inode, directory))
+    return false;
+  *n = best - directory->first;
+  return true;
 }
 
 /* Anything, by the first entry that names it. */

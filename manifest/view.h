@@ -120,6 +120,12 @@ bool vtree_view_xattr (VtreeView *view, const VtreeInode *inode, VtreeSpan name,
 bool vtree_view_resolve (VtreeView *view, const char *path, VtreeInode *inode,
                          GError **error);
 
+/* About where the first name of inode INDEX stands: at, or somewhat before, entry *N of
+ * *DIRECTORY. O(log n), and a hint: exact but where hard links are about. False where
+ * nothing is found, as for the root. */
+bool vtree_view_place (VtreeView *view, uint32_t index, VtreeDirectory *directory,
+                       uint32_t *n);
+
 /* A path of inode INDEX for messages (escaped, "/usr/bin/x"; the first of its names;
  * "?" where the manifest does not tell). Linear in the entries: for errors and logs. */
 char *vtree_view_path (VtreeView *view, uint32_t index);
