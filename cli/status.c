@@ -113,6 +113,8 @@ static const struct {
   COUNTER (failures, "integrity failures"),
   COUNTER (passthrough_opens, "opens by passthrough"),
   COUNTER (passthrough_held, "files open by passthrough now"),
+  COUNTER (prefetched_files, "files read ahead"),
+  COUNTER (prefetched_bytes, "bytes read ahead"),
   COUNTER (bytes_read, "bytes read"),
   COUNTER (manifest_loaded, "bytes of the manifest read"),
   COUNTER (requests, "requests"),

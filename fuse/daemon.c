@@ -8,6 +8,7 @@
 #include "fuse/backing.h"
 #include "fuse/channel.h"
 #include "fuse/keeper.h"
+#include "fuse/prefetch.h"
 #include "fuse/privilege.h"
 #include "fuse/session.h"
 
@@ -136,9 +137,19 @@ make_passthrough (const VtreeDaemonOptions *options, VtreeFs *fs)
   return passthrough;
 }
 
+/* What the kernel serves by itself has no place in its page cache for what is pushed. */
+static uint64_t
+bytes_to_push (const VtreeMountOptions *options)
+{
+  if (options->io == VTREE_IO_PASSTHROUGH || options->prefetch == VTREE_PREFETCH_OFF)
+    return 0;
+  return options->prefetch == VTREE_PREFETCH_BYTES ? options->prefetch_bytes
+                                                   : VTREE_PREFETCH_AUTO;
+}
+
 static bool
-serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
-       GError **error)
+serve (const VtreeDaemonOptions *options, Report *report, int keeper_fd,
+       bool *unmounted, GError **error)
 {
   char key[VTREE_KEY_ID_TEXT_MAX];
   VtreeFsOptions fs_options = options->fs;
@@ -154,6 +165,10 @@ serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
   Standing standing = { options, passthrough, report };
   VtreeSessionOptions session = { .fs = fs,
                                   .passthrough = passthrough,
+                                  .store = options->origin->store,
+                                  .log = options->log,
+                                  .prefetch = bytes_to_push (options->options),
+                                  .keeper = keeper_fd,
                                   .device = options->device,
                                   .ready = settle,
                                   .ready_context = &standing };
@@ -170,7 +185,7 @@ run (const VtreeDaemonOptions *options, int report_fd, int keeper_fd)
   vtree_fd_close (options->handoff);
   vtree_fd_close (options->notify);
   log_notes (options);
-  bool ok = serve (options, &report, &unmounted, &error);
+  bool ok = serve (options, &report, keeper_fd, &unmounted, &error);
   if (!ok && report.fd < 0)
     vtree_log_write (options->log, VTREE_LOG_ERROR, "%s: %s", options->dir,
                      error->message);
@@ -254,7 +269,8 @@ vtree_daemon_start_take (const VtreeDaemonOptions *options, VtreeProcesses *proc
   g_auto (VtreeFd) report_fd = -1;
   pid_t keeper = -1;
   pid_t daemon = -1;
-  bool ok = vtree_keeper_start (options->dir, &keeper_fd, &keeper, error)
+  int pushed_to = bytes_to_push (options->options) > 0 ? device : -1;
+  bool ok = vtree_keeper_start (options->dir, pushed_to, &keeper_fd, &keeper, error)
             && start_daemon (options, keeper_fd, &report_fd, &daemon, error);
   /* A daemon that dies must leave no other end of the connection open. */
   vtree_fd_replace_take (&device, -1);

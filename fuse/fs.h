@@ -119,6 +119,36 @@ int vtree_fs_open (VtreeFs *fs, uint64_t node, VtreeObject **object);
 ssize_t vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size,
                        uint64_t offset);
 
+/* --- ahead of who reads a directory, for prefetch.h; only hints, so no errno ------- */
+
+/* How many inodes there are: node ids are 1 to that. */
+uint32_t vtree_fs_inodes (const VtreeFs *fs);
+
+/* As vtree_view_place(): about where NODE's name stands. */
+bool vtree_fs_place (VtreeFs *fs, uint64_t node, VtreeDirectory *directory,
+                     uint32_t *entry);
+
+/* The entries of NODE; false: it has none. */
+bool vtree_fs_children (VtreeFs *fs, uint64_t node, VtreeDirectory *directory);
+
+/* A regular file that is not empty. */
+typedef struct {
+  uint64_t node;
+  VtreeDigest digest;
+  uint32_t size; /* bytes */
+} VtreeFsSmall;
+
+/* Whether entry N (below the count) of DIRECTORY is a regular file of 1 to MAX bytes:
+ * then *SMALL. */
+bool vtree_fs_small (VtreeFs *fs, const VtreeDirectory *directory, uint32_t n,
+                     uint32_t max, VtreeFsSmall *small);
+
+/* vtree_store_load() of STORE, by the mount's policy. */
+void vtree_fs_load (const VtreeFs *fs, const VtreeStore *store, VtreeStoreLoad *loads,
+                    unsigned count);
+
+/* ---------------------------------------------------------------------------------- */
+
 /* SIZE 0: only the length is asked for. -ENODATA, -ERANGE. */
 ssize_t vtree_fs_getxattr (VtreeFs *fs, uint64_t node, const char *name, void *value,
                            size_t size);

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "fuse/channel.h"
 #include "fuse/privilege.h"
+#include "fuse/refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,32 +29,38 @@ ignore_signals (void)
 }
 
 static bool
-prepare (int fd, GError **error)
+prepare (int fd, int device, GError **error)
 {
   ignore_signals ();
   setsid ();
   prctl (PR_SET_NAME, "vtree-keeper", 0, 0, 0);
-  return vtree_privilege_close_inherited (fd, error) && vtree_privilege_detach (error)
+  return vtree_privilege_close_inherited (fd, device, error)
+         && vtree_privilege_detach (error)
          && vtree_privilege_drop (VTREE_KEEP_MOUNT | VTREE_KEEP_READ, error);
 }
 
 static int
-run (const char *dir, int fd)
+run (const char *dir, int device, int fd)
 {
   g_autoptr (GError) error = NULL;
+  g_auto (VtreeFd) own = device < 0 ? -1 : vtree_refuse_prepare (device);
   char byte;
   ssize_t got;
-  if (!prepare (fd, &error))
+  if (!prepare (fd, own, &error))
     return 1;
   while ((got = read (fd, &byte, 1)) < 0 && errno == EINTR)
     continue;
+  if (got == 0 && own >= 0)
+    vtree_refuse_waiting (own);
+  /* Nothing is dead while we hold it. */
+  vtree_fd_replace_take (&own, -1);
   if (got == 1)
     vtree_channel_unmount_dead (dir);
   return 0;
 }
 
 bool
-vtree_keeper_start (const char *dir, int *fd, pid_t *pid, GError **error)
+vtree_keeper_start (const char *dir, int device, int *fd, pid_t *pid, GError **error)
 {
   int fds[2];
   if (pipe2 (fds, O_CLOEXEC) != 0)
@@ -64,7 +71,7 @@ vtree_keeper_start (const char *dir, int *fd, pid_t *pid, GError **error)
   if (*pid < 0)
     return vtree_error_set_errno (error, errno, "start the keeper");
   if (*pid == 0)
-    _exit (run (dir, ours));
+    _exit (run (dir, device, ours));
   *fd = vtree_fd_steal (&theirs);
   return true;
 }

@@ -270,7 +270,7 @@ vtree_mount_main (int argc, char **argv)
     = { .notify = VTREE_NOTIFY_INIT, .handoff = vtree_handoff_take () };
   bool has_handoff = mount.handoff >= 0;
   int status = EXIT_MOUNT_FAILED;
-  if (vtree_privilege_close_inherited (mount.handoff, &error)) {
+  if (vtree_privilege_close_inherited (mount.handoff, -1, &error)) {
     status = EXIT_USAGE;
     if (vtree_arguments_parse (&mount.arguments, argc, argv, &error))
       status = EXIT_MOUNTED;

@@ -118,6 +118,8 @@ run_read (VtreeOps *ops, const File *file)
   else
     reply_or_wait (ops, file, (int) got);
   vtree_buffers_put (ops->buffers, buffer);
+  if (got > 0 && file->offset == 0)
+    vtree_prefetch_read (ops->prefetch, file->node);
 }
 
 void

@@ -56,9 +56,10 @@ op_lookup (fuse_req_t req, fuse_ino_t parent, const char *name)
   VtreeOps *ops = vtree_ops_count (req, VTREE_REQUEST_LOOKUP);
   struct stat st;
   int result = vtree_fs_lookup (ops->fs, parent, name, &st);
-  if (result == 0)
+  if (result == 0) {
+    vtree_prefetch_known (ops->prefetch, st.st_ino);
     vtree_reply_entry (req, &st);
-  else if (result == -ENOENT)
+  } else if (result == -ENOENT)
     vtree_reply_no_entry (req);
   else
     vtree_reply_result (req, result);
@@ -100,6 +101,23 @@ op_opendir (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
     vtree_reply_open (req, fi, 0);
 }
 
+/* Entries on their way into an answer that makes them known. */
+typedef struct {
+  VtreeReplyEntries entries;
+  VtreePrefetch *prefetch; /* NULL: nobody has to know */
+} Listing;
+
+/* VtreeFsEmit */
+static bool
+list_entry (void *context, const VtreeDirent *entry)
+{
+  Listing *listing = context;
+  if (!vtree_reply_add_entry (&listing->entries, entry))
+    return false;
+  vtree_prefetch_known (listing->prefetch, entry->st.st_ino);
+  return true;
+}
+
 /* Answers with entries of at most SIZE bytes. */
 static void
 read_directory (fuse_req_t req, fuse_ino_t node, size_t size, off_t cookie, bool plus)
@@ -109,17 +127,20 @@ read_directory (fuse_req_t req, fuse_ino_t node, size_t size, off_t cookie, bool
   if (buffer == NULL || cookie < 0) {
     vtree_reply_result (req, buffer == NULL ? -ENOMEM : -EINVAL);
   } else {
-    VtreeReplyEntries entries = { req, buffer->data, MIN (size, REPLY_MAX), 0, plus };
-    int result = vtree_fs_readdir (ops->fs, node, (uint64_t) cookie,
-                                   vtree_reply_add_entry, &entries);
+    Listing listing = { { req, buffer->data, MIN (size, REPLY_MAX), 0, plus },
+                        plus ? ops->prefetch : NULL };
+    int result
+      = vtree_fs_readdir (ops->fs, node, (uint64_t) cookie, list_entry, &listing);
     /* What comes before a bad entry is good; the next call starts at the bad one. */
-    if (result == 0 || entries.used > 0)
-      vtree_reply_data (req, entries.data, entries.used);
+    if (result == 0 || listing.entries.used > 0)
+      vtree_reply_data (req, buffer->data, listing.entries.used);
     else
       vtree_reply_result (req, result);
   }
   if (buffer != NULL)
     vtree_buffers_put (ops->buffers, buffer);
+  if (plus && cookie == 0)
+    vtree_prefetch_listed (ops->prefetch, node);
 }
 
 static void
@@ -207,9 +228,13 @@ static void
 ioctl_status (VtreeOps *ops, fuse_req_t req, fuse_ino_t node, size_t out_size)
 {
   struct vtree_status status;
+  /* What was pushed is held by nobody; who asks gets today's answer. */
+  if (vtree_prefetch_has_done (ops->prefetch, node))
+    vtree_fs_open (ops->fs, node, NULL);
   int result = vtree_fs_status (ops->fs, node, &status);
   if (ops->passthrough != NULL)
     vtree_passthrough_status (ops->passthrough, &status);
+  vtree_prefetch_status (ops->prefetch, &status);
   if (out_size < sizeof status)
     result = -EINVAL;
   if (result == 0)

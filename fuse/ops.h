@@ -9,6 +9,7 @@
 #include "fuse/later.h"
 #include "fuse/library.h"
 #include "fuse/passthrough.h"
+#include "fuse/prefetch.h"
 
 /* The userdata of a session; all of it is borrowed. */
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
   VtreeBuffers *buffers;
   VtreePassthrough *passthrough; /* NULL: not asked for */
   VtreeLater *later;             /* of vtree_ops_later_calls() */
+  VtreePrefetch *prefetch;       /* NULL: none */
   /* set at INIT: the kernel does without OPENDIR */
   bool no_opendir;
 } VtreeOps;

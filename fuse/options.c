@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Bytes that are pushed for one READ, at most. */
+#define PREFETCH_MAX 1073741824
+
 typedef bool (*OptionParse) (VtreeMountOptions *options, const char *value,
                              GError **error);
 
@@ -150,6 +153,24 @@ parse_number (const char *name, const char *value, uint64_t max, uint64_t *numbe
   return true;
 }
 
+/* "auto", "off", or a number of bytes. */
+static bool
+parse_prefetch (VtreeMountOptions *options, const char *value, GError **error)
+{
+  guint64 bytes = 0;
+  if (g_str_equal (value, "auto"))
+    options->prefetch = VTREE_PREFETCH_ON;
+  else if (g_str_equal (value, "off"))
+    options->prefetch = VTREE_PREFETCH_OFF;
+  else if (g_ascii_string_to_unsigned (value, 10, 1, PREFETCH_MAX, &bytes, NULL))
+    options->prefetch = VTREE_PREFETCH_BYTES;
+  else
+    return refuse_value ("prefetch", value,
+                         "auto, off, or a number of bytes from 1 to 1073741824", error);
+  options->prefetch_bytes = bytes;
+  return true;
+}
+
 static bool
 parse_min_version (VtreeMountOptions *options, const char *value, GError **error)
 {
@@ -219,6 +240,7 @@ static const Option own_options[] = {
   { "min_version", true, true, parse_min_version },
   { "objects", true, false, parse_objects },
   { "open", true, true, parse_open },
+  { "prefetch", true, true, parse_prefetch },
   { "ref", true, false, parse_ref },
   { "uid", true, true, parse_uid },
   { "verity", true, true, parse_verity },

@@ -33,6 +33,11 @@ typedef enum {
   VTREE_XATTR_SIGNED = 0,
   VTREE_XATTR_MAGIC
 } VtreeXattrMode;
+typedef enum {
+  VTREE_PREFETCH_ON = 0, /* auto */
+  VTREE_PREFETCH_OFF,
+  VTREE_PREFETCH_BYTES
+} VtreePrefetchMode;
 
 typedef struct {
   char *objects; /* NULL: the default */
@@ -47,6 +52,8 @@ typedef struct {
   VtreeOpenMode open;
   VtreeIoMode io;
   VtreeXattrMode xattr;
+  VtreePrefetchMode prefetch;
+  uint64_t prefetch_bytes; /* VTREE_PREFETCH_BYTES: at least 1 */
   uint32_t uid, gid;
   bool allow_suid, allow_dev, allow_other;
   bool force; /* accept below the mark, and expired */

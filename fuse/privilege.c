@@ -27,17 +27,23 @@ open_standard (GError **error)
   return true;
 }
 
-bool
-vtree_privilege_close_inherited (int keep, GError **error)
+/* Closes FIRST and what follows below END. */
+static bool
+close_between (unsigned first, unsigned end)
 {
-  unsigned first = STDERR_FILENO + 1;
-  int status = 0;
-  if (keep >= (int) first) {
-    if (keep > (int) first)
-      status = close_range (first, (unsigned) keep - 1, 0);
-    first = (unsigned) keep + 1;
-  }
-  if (status != 0 || close_range (first, ~0u, 0) != 0)
+  return first >= end || close_range (first, end - 1, 0) == 0;
+}
+
+bool
+vtree_privilege_close_inherited (int keep, int keep_too, GError **error)
+{
+  const int standard = STDERR_FILENO + 1;
+  unsigned first = (unsigned) standard;
+  /* What is below it, -1 among it, is kept in any case. */
+  unsigned low = (unsigned) MAX (MIN (keep, keep_too) + 1, standard);
+  unsigned high = (unsigned) MAX (MAX (keep, keep_too) + 1, standard);
+  if (!close_between (first, low - 1) || !close_between (low, high - 1)
+      || close_range (high, ~0u, 0) != 0)
     return vtree_error_set_errno (error, errno, "close what was inherited");
   return open_standard (error);
 }

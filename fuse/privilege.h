@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* First thing: standard input, output and error are open (on /dev/null if they were
- * not), and nothing else but KEEP (or -1) is. */
-bool vtree_privilege_close_inherited (int keep, GError **error);
+ * not), and nothing else but KEEP and KEEP_TOO (or -1) is. */
+bool vtree_privilege_close_inherited (int keep, int keep_too, GError **error);
 
 /* Standard input, output and error on /dev/null, working directory /. */
 bool vtree_privilege_detach (GError **error);

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/pool.h"
 #include "fuse/ops.h"
+#include "fuse/push.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -16,6 +17,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <syslog.h>
+
+/* Milliseconds between looks whether the pushing thread has ended. */
+#define PUSH_END_POLL 5
 
 /* One that waits for a disk must not hold up the names that another could answer. */
 #define THREADS_MIN 2
@@ -87,10 +91,28 @@ is_disconnected (int device)
   return poll (&pollfd, 1, 0) == 1 && (pollfd.revents & POLLERR) != 0;
 }
 
+/* While the pushing thread may wait for a READ, READs are answered. */
+static void
+end_pushing (Session *session, VtreePrefetch *prefetch, int device)
+{
+  struct fuse_buf buffer = { 0 };
+  vtree_prefetch_end (prefetch);
+  while (!vtree_prefetch_has_ended (prefetch)) {
+    struct pollfd pollfd = { .fd = device, .events = POLLIN };
+    if (poll (&pollfd, 1, PUSH_END_POLL) != 1 || (pollfd.revents & POLLERR) != 0)
+      continue;
+    int got = fuse_session_receive_buf (session, &buffer);
+    if (got > 0)
+      fuse_session_process_buf (session, &buffer);
+  }
+  free (buffer.mem);
+}
+
 static bool
-run (Session *session, const VtreeSessionOptions *options, unsigned threads,
+run (Session *session, const VtreeSessionOptions *options, VtreePrefetch *prefetch,
      bool *unmounted, GError **error)
 {
+  unsigned threads = MAX (vtree_pool_default_threads (), THREADS_MIN);
   int device = options->device;
   g_autofree char *place = g_strdup_printf ("/dev/fd/%d", device);
   /* From here on the session owns the descriptor. */
@@ -101,6 +123,7 @@ run (Session *session, const VtreeSessionOptions *options, unsigned threads,
   if (!take_signals (session, error))
     return false;
   bool ok = initialise (session, options, error) && loop (session, threads, error);
+  end_pushing (session, prefetch, device);
   *unmounted = is_disconnected (device);
   fuse_remove_signal_handlers (session);
   return ok;
@@ -112,8 +135,8 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
 {
   char *argv[] = { (char *) "vtree", NULL };
   struct fuse_args args = FUSE_ARGS_INIT (1, argv);
-  unsigned threads = MAX (vtree_pool_default_threads (), THREADS_MIN);
-  g_autoptr (VtreeBuffers) buffers = vtree_buffers_new (threads);
+  g_autoptr (VtreeBuffers) buffers
+    = vtree_buffers_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
   VtreeOps ops
     = { .fs = options->fs, .buffers = buffers, .passthrough = options->passthrough };
   mallopt (M_ARENA_MAX, ARENAS);
@@ -128,5 +151,15 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
   /* Answers what waits before there is no session any more. */
   g_autoptr (VtreeLater) later = vtree_later_new (vtree_ops_later_calls (), &ops);
   ops.later = later;
-  return run (session, options, threads, unmounted, error);
+  VtreePush push = { .session = session,
+                     .store = options->store,
+                     .log = options->log,
+                     .device = options->device,
+                     .keeper = options->keeper };
+  g_autoptr (VtreePrefetch) prefetch = NULL;
+  if (options->prefetch > 0)
+    prefetch
+      = vtree_prefetch_new (options->fs, vtree_push_calls (), &push, options->prefetch);
+  ops.prefetch = prefetch;
+  return run (session, options, prefetch, unmounted, error);
 }

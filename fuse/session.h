@@ -11,7 +11,11 @@
 typedef struct {
   VtreeFs *fs;
   VtreePassthrough *passthrough; /* NULL: not asked for */
-  int device;                    /* the mounted connection; taken */
+  const VtreeStore *store;       /* what FS reads */
+  VtreeLog *log;
+  uint64_t prefetch; /* bytes to push for one request at most; 0: nothing is pushed */
+  int keeper;        /* the daemon's end of its pipe */
+  int device;        /* the mounted connection; taken */
   /* called once, when what the kernel can do has been settled, while there is one
    * thread; false ends the session with its error */
   bool (*ready) (void *context, GError **error);

@@ -3,6 +3,7 @@
 # The repository lies on a FUSE file system that answers FS_IOC_MEASURE_VERITY with
 # whatever is hoped for, and gives other bytes: none of them is ever served.
 pack_threshold=0 # what is done to an object is done to its file
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

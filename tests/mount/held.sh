@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A manifest that is replaced under a mount (its lock is then on a file without a name):
 # by a commit that finds it bad, and by fsck --repair-from. gc keeps what the mount needs.
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

@@ -3,6 +3,7 @@
 # Objects that are not what was signed, while they are mounted: EIO, or SIGBUS for who has
 # mapped them; a line in the log; everything else goes on.
 pack_threshold=0 # what is done to an object is done to its file
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

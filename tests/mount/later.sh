@@ -4,6 +4,7 @@
 # Its readers wait, more of them than there are threads; all others go on; who is
 # interrupted is let go, and so is everybody at the end. The repository lies on a file
 # system that stops reading the object where it is told to, so nothing depends on time.
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

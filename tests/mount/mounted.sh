@@ -22,11 +22,14 @@ use_simulated_kernel() {
   bind_over "$VTREE_BUILD_DIR/tests/simulated" "$VTREE_TMP/bin"
 }
 
-# mount_app [OPTIONS]: mounts it on $m; the log is $VTREE_TMP/log.
+# mount_app [OPTIONS]: mounts it on $m; the log is $VTREE_TMP/log. $prefetch, where it is
+# set: the option of that name; off for who counts requests, or damages what has not been
+# read.
 # shellcheck disable=SC2120 # options are optional
 mount_app() {
   mkdir -p "$m"
-  mount -t fuse.vtree "$repo:app" "$m" -o "log=$VTREE_TMP/log${1:+,$1}"
+  mount -t fuse.vtree "$repo:app" "$m" \
+    -o "log=$VTREE_TMP/log${prefetch:+,prefetch=$prefetch}${1:+,$1}"
 }
 
 unmount_app() {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # How many requests the daemon sees. The gates: a fresh walk takes at most 2.5 a
 # directory, a fresh read 2.3 a file, a second pass none at all.
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Where the kernel enforces (simulated: the test binary says what it is): who verifies
 # what, verity=require, the counters, an object that the kernel does not enforce.
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 install_helper

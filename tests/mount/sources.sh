@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The sources that are no REPO:REF: a root statement, a manifest; where objects are.
 pack_threshold=0 # what is done to an object is done to its file
+prefetch=off
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
 

@@ -26,7 +26,7 @@ static atomic_int enabled_alg = VTREE_DIGEST_SHA256;
 static bool
 read_name (int fd, VtreeDigest *digest)
 {
-  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *link = g_strdup_printf ("/proc/thread-self/fd/%d", fd);
   g_autofree char *path = g_file_read_link (link, NULL);
   if (path == NULL)
     return false;

@@ -25,7 +25,11 @@ static const ParseRow parse_rows[] = {
   { "unknown flag", "fast", false, "mount option fast: unknown" },
   { "unknown, escaped", "a\nb", false, "mount option a\\nb: unknown" },
   { "unknown, sloppy", "verty=auto,fast", true, NULL },
-  { "prefetch is to come", "prefetch=on", false, "prefetch: unknown" },
+  { "prefetch, a word", "prefetch=on", false,
+    "prefetch: \"on\" is not auto, off, or a number of bytes" },
+  { "prefetch, nothing", "prefetch=0", false, "prefetch: \"0\" is not" },
+  { "prefetch, too much", "prefetch=1073741825", false, "prefetch: " },
+  { "prefetch, by itself", "prefetch", false, "prefetch: it needs a value" },
   { "subtype is ours", "subtype=x", false, "subtype: unknown" },
   { "bad value, sloppy", "verity=maybe", true, "verity: \"maybe\"" },
   { "no value", "verity", false, "verity: it needs a value" },
@@ -110,7 +114,8 @@ test_every_option (void)
   vtree_mount_options_parse (
     &options,
     "objects=/o,ref=a/b,log=stderr,fsname=n,digest=sha256:" ZEROS64
-    ",min_version=7,verity=require,open=checked,io=auto,xattr=magic,uid=1,gid=2",
+    ",min_version=7,verity=require,open=checked,io=auto,xattr=magic,uid=1,gid=2,"
+    "prefetch=5",
     false, &error);
   g_assert_no_error (error);
   vtree_mount_options_parse (&options, "allow_suid,allow_dev,allow_other,force,remount",
@@ -126,6 +131,8 @@ test_every_option (void)
   g_assert_cmpint (options.open, ==, VTREE_OPEN_CHECKED);
   g_assert_cmpint (options.io, ==, VTREE_IO_AUTO);
   g_assert_cmpint (options.xattr, ==, VTREE_XATTR_MAGIC);
+  g_assert_cmpint (options.prefetch, ==, VTREE_PREFETCH_BYTES);
+  g_assert_cmpuint (options.prefetch_bytes, ==, 5);
   g_assert_true (options.has_uid && options.has_gid);
   g_assert_cmpuint (options.uid, ==, 1);
   g_assert_cmpuint (options.gid, ==, 2);
