@@ -173,8 +173,11 @@ vtree_view_place (VtreeView *view, uint32_t index, VtreeDirectory *directory,
   uint32_t low = 0, high = view->totals.entries, best = UINT32_MAX;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2, there, at = middle;
-    if (!find_first_name (view, &at, low, &there))
-      break;
+    /* Nothing but links from LOW to here. */
+    if (!find_first_name (view, &at, low, &there)) {
+      low = middle + 1;
+      continue;
+    }
     if (there <= index)
       best = at;
     if (there < index)

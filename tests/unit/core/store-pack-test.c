@@ -190,6 +190,72 @@ test_packed (void)
   g_assert_cmpint (check_slice (store, COUNT), ==, VTREE_STORE_MISSING);
 }
 
+/* --- many at once ----------------------------------------------------------------- */
+
+/* Loads contents 0 to COUNT - 1, in the order of their numbers or the other way round;
+ * a bit for each that came. */
+static unsigned
+load (const VtreeStore *store, unsigned count, bool backwards, VtreeVerityPolicy policy)
+{
+  VtreeStoreLoad loads[COUNT + 2];
+  uint8_t data[COUNT + 2][SIZE];
+  unsigned came = 0;
+  g_assert_cmpuint (count, <=, COUNT + 2);
+  for (unsigned i = 0; i < count; i++) {
+    unsigned number = backwards ? count - 1 - i : i;
+    loads[i] = (VtreeStoreLoad){
+      .digest = digest_of (number), .size = SIZE, .data = data[i], .loaded = true
+    };
+  }
+  vtree_store_load (store, loads, count, policy);
+  for (unsigned i = 0; i < count; i++) {
+    unsigned number = backwards ? count - 1 - i : i;
+    g_autofree uint8_t *expected = contents (number);
+    if (!loads[i].loaded)
+      continue;
+    came |= 1U << number;
+    vtree_test_assert_bytes (data[i], SIZE, expected, SIZE);
+  }
+  return came;
+}
+
+/* From a pack, from a file of its own, and what is nowhere. */
+static void
+test_load (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  setup (&fixture);
+  put_packed (&fixture, NULL, COUNT);
+  put_loose (&fixture, COUNT);
+  g_autoptr (VtreeStore) store = repo_fixture_store (&fixture);
+  for (int backwards = 0; backwards < 2; backwards++) {
+    g_assert_cmpuint (load (store, COUNT + 2, backwards, VTREE_VERITY_AUTO), ==,
+                      (1U << (COUNT + 1)) - 1);
+    g_assert_cmpuint (load (store, COUNT + 2, backwards, VTREE_VERITY_OFF), ==,
+                      (1U << (COUNT + 1)) - 1);
+    g_assert_cmpuint (load (store, COUNT + 2, backwards, VTREE_VERITY_REQUIRE), ==, 0);
+  }
+  g_assert_cmpuint (load (store, 0, false, VTREE_VERITY_AUTO), ==, 0);
+}
+
+/* One that is damaged does not come, and all beside it do; nor does what lies behind the
+ * end of the pack. */
+static void
+test_load_damaged (void)
+{
+  g_auto (RepoFixture) fixture = { 0 };
+  setup (&fixture);
+  put_packed (&fixture, NULL, COUNT);
+  g_autofree char *pack = only_pack (&fixture);
+  g_autoptr (VtreeStore) store = repo_fixture_store (&fixture);
+  repo_fixture_flip (pack, VTREE_PACK_HEADER_SIZE + 2 * SIZE + SIZE / 2);
+  unsigned all = (1U << COUNT) - 1;
+  g_assert_cmpuint (load (store, COUNT, false, VTREE_VERITY_AUTO), ==, all & ~4U);
+  g_assert_cmpuint (load (store, COUNT, false, VTREE_VERITY_AUTO), ==, all & ~4U);
+  put_loose (&fixture, 2);
+  g_assert_cmpuint (load (store, COUNT, false, VTREE_VERITY_AUTO), ==, all);
+}
+
 /* What has to be locked is no slice. */
 static void
 test_own_file (void)
@@ -513,6 +579,8 @@ main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
   g_test_add_func ("/core/store-pack/packed", test_packed);
+  g_test_add_func ("/core/store-pack/load", test_load);
+  g_test_add_func ("/core/store-pack/load-damaged", test_load_damaged);
   g_test_add_func ("/core/store-pack/own-file", test_own_file);
   for (size_t i = 0; i < G_N_ELEMENTS (copies); i++) {
     g_autofree char *path

@@ -82,6 +82,74 @@ resolve (VtreeView *view, const char *path)
   return inode;
 }
 
+/* DIRS directories of FILES files each, and in each LINKS further names of the very
+ * first file. */
+static VtreeView *
+make_places (unsigned dirs, unsigned files, unsigned links)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtreeBuilder) builder = vtree_builder_new (VTREE_DIGEST_SHA256);
+  VtreeNode *root = vtree_builder_root (builder);
+  VtreeNode *first = add (builder, root, "first", S_IFREG | 0644);
+  for (unsigned d = 0; d < dirs; d++) {
+    g_autofree char *name = g_strdup_printf ("d%03u", d);
+    VtreeNode *dir = add (builder, root, name, S_IFDIR | 0755);
+    for (unsigned f = 0; f < files + links; f++) {
+      g_autofree char *child = g_strdup_printf ("f%03u", f);
+      /* The links stand among the files. */
+      if (f >= files / 2 && f < files / 2 + links)
+        vtree_builder_link (builder, dir, child, first, &error);
+      else
+        add (builder, dir, child, S_IFREG | 0644);
+      g_assert_no_error (error);
+    }
+  }
+  g_autoptr (GBytes) bytes = vtree_builder_finish (builder, &error);
+  g_assert_no_error (error);
+  return vtree_test_view (bytes);
+}
+
+/* How many inodes, the root aside, are found where they are. */
+static unsigned
+count_places (VtreeView *view)
+{
+  unsigned found = 0;
+  for (uint32_t index = 1; index < vtree_view_totals (view)->inodes; index++) {
+    VtreeDirectory directory;
+    VtreeEntry entry;
+    uint32_t n;
+    if (!vtree_view_place (view, index, &directory, &n))
+      continue;
+    g_assert_true (vtree_view_entry (view, &directory, n, &entry, NULL));
+    g_assert_cmpuint (entry.inode, <=, index);
+    found += entry.inode == index;
+  }
+  return found;
+}
+
+static void
+test_place (void)
+{
+  VtreeDirectory directory;
+  uint32_t n;
+  g_autoptr (VtreeView) sample = make_sample ();
+  g_autoptr (VtreeView) plain = make_places (20, 50, 0);
+  g_autoptr (VtreeView) linked = make_places (20, 50, 8);
+  g_autoptr (VtreeView) crowded = make_places (3, 2, 500);
+  g_assert_false (vtree_view_place (sample, 0, &directory, &n));
+  /* All but the file with two names. */
+  g_assert_cmpuint (count_places (sample), ==, 8);
+  g_assert_cmpuint (count_places (plain), ==, 1 + 20 + 20 * 50);
+  /* The one with many names is found near its first one. */
+  g_assert_cmpuint (count_places (linked), ==, 20 + 20 * 50);
+  /* A hint: among too many links it gives up. */
+  g_assert_cmpuint (count_places (crowded), <=, 3 + 3 * 2);
+  g_assert_true (vtree_view_place (plain, 22, &directory, &n));
+  g_assert_cmpuint (n, ==, 0);
+  g_assert_false (vtree_view_place (sample, UINT32_MAX, &directory, &n)
+                  && directory.inode == UINT32_MAX);
+}
+
 static void
 test_totals (void)
 {
@@ -379,6 +447,7 @@ main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
   g_test_add_func ("/manifest/view/totals", test_totals);
+  g_test_add_func ("/manifest/view/place", test_place);
   g_test_add_func ("/manifest/view/inodes", test_inodes);
   g_test_add_func ("/manifest/view/resolve-missing", test_resolve_missing);
   g_test_add_func ("/manifest/view/contents", test_contents);
