@@ -191,6 +191,9 @@ print_status (const char *dir, const struct vtree_status *status)
     "open: %s\nio: %s\n",
     (status->flags & VTREE_STATUS_OPEN_CHECKED) != 0 ? "checked" : "lazy",
     (status->flags & VTREE_STATUS_PASSTHROUGH) != 0 ? "passthrough" : "daemon");
+  vtree_out_print ("requests by: %s\n", (status->flags & VTREE_STATUS_IO_URING) != 0
+                                          ? "io_uring"
+                                          : "/dev/fuse");
   print_time ("mounted", status->mounted, "");
   vtree_out_print ("daemon: pid %" G_GUINT64_FORMAT "\n", status->pid);
   for (size_t i = 0; i < G_N_ELEMENTS (counters); i++)
@@ -258,6 +261,7 @@ add_status_json (const struct vtree_status *status, VtreeJson *json)
   vtree_json_add_string (json, "open",
                          (flags & VTREE_STATUS_OPEN_CHECKED) != 0 ? "checked" : "lazy");
   vtree_json_add_bool (json, "passthrough", (flags & VTREE_STATUS_PASSTHROUGH) != 0);
+  vtree_json_add_bool (json, "io_uring", (flags & VTREE_STATUS_IO_URING) != 0);
   vtree_json_add_uint (json, "pid", status->pid);
   for (size_t i = 0; i < G_N_ELEMENTS (counters); i++)
     vtree_json_add_uint (json, counters[i].key, counter_value (status, i));

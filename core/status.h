@@ -23,6 +23,7 @@
 #define VTREE_STATUS_MANIFEST_KERNEL (1u << 5) /* the kernel enforces the manifest */
 #define VTREE_STATUS_UNSIGNED (1u << 6)        /* pinned by digest, no signature */
 #define VTREE_STATUS_SIMULATED (1u << 7)       /* a test build: see kernel.h */
+#define VTREE_STATUS_IO_URING (1u << 9)        /* this very request came that way */
 
 /* status.object_state */
 #define VTREE_STATUS_OBJECT_NOT_OPENED 0u

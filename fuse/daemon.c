@@ -163,15 +163,17 @@ serve (const VtreeDaemonOptions *options, Report *report, int keeper_fd,
                                          options->log, &identity, &fs_options);
   g_autoptr (VtreePassthrough) passthrough = make_passthrough (options, fs);
   Standing standing = { options, passthrough, report };
-  VtreeSessionOptions session = { .fs = fs,
-                                  .passthrough = passthrough,
-                                  .store = options->origin->store,
-                                  .log = options->log,
-                                  .prefetch = bytes_to_push (options->options),
-                                  .keeper = keeper_fd,
-                                  .device = options->device,
-                                  .ready = settle,
-                                  .ready_context = &standing };
+  VtreeSessionOptions session
+    = { .fs = fs,
+        .passthrough = passthrough,
+        .store = options->origin->store,
+        .log = options->log,
+        .prefetch = bytes_to_push (options->options),
+        .keeper = keeper_fd,
+        .io_uring = options->options->io_uring == VTREE_IO_URING_AUTO,
+        .device = options->device,
+        .ready = settle,
+        .ready_context = &standing };
   return vtree_session_run_take (&session, unmounted, error);
 }
 

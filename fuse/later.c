@@ -21,6 +21,7 @@ struct VtreeLater {
   const VtreeLaterCalls *calls;
   void *context;
   unsigned questions; /* the worker's own */
+  GMutex ending;      /* whoever comes second waits for the end too */
   GMutex lock;        /* all below */
   GCond changed;
   GQueue queue;    /* of Waiting, in the order in which they came */
@@ -34,6 +35,7 @@ vtree_later_new (const VtreeLaterCalls *calls, void *context)
   VtreeLater *later = g_new0 (VtreeLater, 1);
   later->calls = calls;
   later->context = context;
+  g_mutex_init (&later->ending);
   g_mutex_init (&later->lock);
   g_cond_init (&later->changed);
   g_queue_init (&later->queue);
@@ -130,16 +132,26 @@ work (gpointer data)
 }
 
 void
+vtree_later_end (VtreeLater *later)
+{
+  g_mutex_lock (&later->ending);
+  g_mutex_lock (&later->lock);
+  later->ends = true;
+  GThread *worker = g_steal_pointer (&later->worker);
+  g_cond_signal (&later->changed);
+  g_mutex_unlock (&later->lock);
+  if (worker != NULL)
+    g_thread_join (worker);
+  g_mutex_unlock (&later->ending);
+}
+
+void
 vtree_later_free (VtreeLater *later)
 {
   if (later == NULL)
     return;
-  g_mutex_lock (&later->lock);
-  later->ends = true;
-  g_cond_signal (&later->changed);
-  g_mutex_unlock (&later->lock);
-  if (later->worker != NULL)
-    g_thread_join (later->worker);
+  vtree_later_end (later);
+  g_mutex_clear (&later->ending);
   g_mutex_clear (&later->lock);
   g_cond_clear (&later->changed);
   g_free (later);

@@ -29,7 +29,12 @@ typedef struct {
 /* CALLS is constant, CONTEXT borrowed. */
 VtreeLater *vtree_later_new (const VtreeLaterCalls *calls, void *context);
 
-/* Gives up what is being done, and answers all that wait with -ENOTCONN. */
+/* Gives up what is being done, and answers all that wait with -ENOTCONN; nothing is
+ * taken from here on. All have been answered when it returns. Thread-safe, but not for
+ * the calls. */
+void vtree_later_end (VtreeLater *later);
+
+/* After _end, if need be. */
 void vtree_later_free (VtreeLater *later);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeLater, vtree_later_free)
 

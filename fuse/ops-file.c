@@ -30,7 +30,8 @@ reply_or_wait (VtreeOps *ops, const File *file, int result)
   }
   File *waiting = g_new (File, 1);
   *waiting = *file;
-  if (vtree_later_push (ops->later, file->node, waiting))
+  if (vtree_uring_keep (ops->uring, file->req)
+      && vtree_later_push (ops->later, file->node, waiting))
     return;
   g_free (waiting);
   vtree_reply_result (file->req, -ENOMEM);
@@ -47,7 +48,8 @@ static bool
 is_interrupted (void *request)
 {
   const File *file = request;
-  return fuse_req_interrupted (file->req) != 0;
+  return fuse_req_interrupted (file->req) != 0
+         || vtree_uring_is_interrupted (file->req);
 }
 
 static void

@@ -28,6 +28,7 @@ VtreeOps *
 vtree_ops_count (fuse_req_t req, VtreeRequestKind kind)
 {
   VtreeOps *ops = fuse_req_userdata (req);
+  vtree_uring_enter ();
   vtree_fs_count (ops->fs, kind);
   return ops;
 }
@@ -43,11 +44,14 @@ op_init (void *userdata, struct fuse_conn_info *conn)
   conn->max_background = BACKGROUND_MAX;
   conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
   ops->no_opendir = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
-  if (ops->passthrough == NULL)
-    return;
-  const char *lacking = vtree_backing_negotiate (conn);
+  const char *lacking
+    = ops->passthrough != NULL ? vtree_backing_negotiate (conn) : NULL;
   if (lacking != NULL)
     vtree_passthrough_give_up (ops->passthrough, lacking);
+  /* A ring's thread is there when this is answered, and then privileges are given up
+   * that it would keep. */
+  if (ops->uring != NULL && lacking == NULL)
+    vtree_uring_negotiate (conn);
 }
 
 static void
@@ -235,6 +239,8 @@ ioctl_status (VtreeOps *ops, fuse_req_t req, fuse_ino_t node, size_t out_size)
   if (ops->passthrough != NULL)
     vtree_passthrough_status (ops->passthrough, &status);
   vtree_prefetch_status (ops->prefetch, &status);
+  if (vtree_uring_carries (req))
+    status.flags |= VTREE_STATUS_IO_URING;
   if (out_size < sizeof status)
     result = -EINVAL;
   if (result == 0)

@@ -10,6 +10,7 @@
 #include "fuse/library.h"
 #include "fuse/passthrough.h"
 #include "fuse/prefetch.h"
+#include "fuse/uring.h"
 
 /* The userdata of a session; all of it is borrowed. */
 typedef struct {
@@ -18,6 +19,7 @@ typedef struct {
   VtreePassthrough *passthrough; /* NULL: not asked for */
   VtreeLater *later;             /* of vtree_ops_later_calls() */
   VtreePrefetch *prefetch;       /* NULL: none */
+  VtreeUring *uring;             /* NULL: not asked for, or not to be had */
   /* set at INIT: the kernel does without OPENDIR */
   bool no_opendir;
 } VtreeOps;

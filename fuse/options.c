@@ -129,6 +129,17 @@ parse_io (VtreeMountOptions *options, const char *value, GError **error)
 }
 
 static bool
+parse_io_uring (VtreeMountOptions *options, const char *value, GError **error)
+{
+  static const char *const words[] = { "auto", "off", NULL };
+  int index;
+  if (!parse_word ("io_uring", value, words, &index, error))
+    return false;
+  options->io_uring = (VtreeIoUringMode) index;
+  return true;
+}
+
+static bool
 parse_xattr (VtreeMountOptions *options, const char *value, GError **error)
 {
   static const char *const words[] = { "signed", "magic", NULL };
@@ -235,6 +246,7 @@ static const Option own_options[] = {
   { "fsname", true, false, parse_fsname },
   { "gid", true, true, parse_gid },
   { "io", true, true, parse_io },
+  { "io_uring", true, true, parse_io_uring },
   { "key", true, true, parse_key },
   { "log", true, true, parse_log },
   { "min_version", true, true, parse_min_version },

@@ -30,6 +30,10 @@ typedef enum {
   VTREE_IO_AUTO         /* the daemon */
 } VtreeIoMode;
 typedef enum {
+  VTREE_IO_URING_AUTO = 0, /* where it is to be had */
+  VTREE_IO_URING_OFF
+} VtreeIoUringMode;
+typedef enum {
   VTREE_XATTR_SIGNED = 0,
   VTREE_XATTR_MAGIC
 } VtreeXattrMode;
@@ -51,6 +55,7 @@ typedef struct {
   VtreeVerityPolicy verity;
   VtreeOpenMode open;
   VtreeIoMode io;
+  VtreeIoUringMode io_uring;
   VtreeXattrMode xattr;
   VtreePrefetchMode prefetch;
   uint64_t prefetch_bytes; /* VTREE_PREFETCH_BYTES: at least 1 */

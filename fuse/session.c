@@ -122,19 +122,30 @@ run (Session *session, const VtreeSessionOptions *options, VtreePrefetch *prefet
   }
   if (!take_signals (session, error))
     return false;
-  bool ok = initialise (session, options, error) && loop (session, threads, error);
+  bool ok = initialise (session, options, error);
+  /* The loop alone ends the threads that INIT may have started. */
+  if (!ok)
+    fuse_session_exit (session);
+  ok = loop (session, threads, ok ? error : NULL) && ok;
   end_pushing (session, prefetch, device);
   *unmounted = is_disconnected (device);
   fuse_remove_signal_handlers (session);
   return ok;
 }
 
+static void
+later_ends (void *context)
+{
+  vtree_later_end (context);
+}
+
 bool
 vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
                         GError **error)
 {
-  char *argv[] = { (char *) "vtree", NULL };
-  struct fuse_args args = FUSE_ARGS_INIT (1, argv);
+  const char *uring = options->io_uring ? vtree_uring_argument () : NULL;
+  char *argv[] = { (char *) "vtree", (char *) uring, NULL };
+  struct fuse_args args = FUSE_ARGS_INIT (uring != NULL ? 2 : 1, argv);
   g_autoptr (VtreeBuffers) buffers
     = vtree_buffers_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
   VtreeOps ops
@@ -151,6 +162,9 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
   /* Answers what waits before there is no session any more. */
   g_autoptr (VtreeLater) later = vtree_later_new (vtree_ops_later_calls (), &ops);
   ops.later = later;
+  g_autoptr (VtreeUring) rings
+    = uring != NULL ? vtree_uring_new (later_ends, later) : NULL;
+  ops.uring = rings;
   VtreePush push = { .session = session,
                      .store = options->store,
                      .log = options->log,

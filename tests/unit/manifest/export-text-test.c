@@ -279,11 +279,11 @@ test_words (gconstpointer row)
 static bool
 is_png (uint32_t width, uint32_t height, size_t size)
 {
-  static const uint8_t head[16] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+  static const uint8_t head[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
   uint8_t data[32] = { 0 };
   uint32_t sides[2] = { GUINT32_TO_BE (width), GUINT32_TO_BE (height) };
-  memcpy (data, head, sizeof head);
-  memcpy (data + sizeof head, sides, sizeof sides);
+  memcpy (data, head, sizeof head - 1);
+  memcpy (data + sizeof head - 1, sides, sizeof sides);
   g_autoptr (GBytes) bytes = g_bytes_new (data, size);
   return vtree_export_check_icon (bytes, "x.png", NULL);
 }
