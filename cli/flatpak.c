@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #define MESSAGE "flatpak commit "
 
@@ -256,9 +255,8 @@ static bool
 mount_files (const Flatpak *flatpak, const Installed *item, GError **error)
 {
   g_autofree char *source = g_strconcat (flatpak->repo, ":", item->ref, NULL);
-  struct statfs figures;
 
-  if (statfs (item->files, &figures) != 0 && errno == ENOTCONN) {
+  if (vtree_mounts_is_dead (item->files)) {
     if (!vtree_mounter_remove_stale (flatpak->cli, item->files, error))
       return false;
   } else if (is_mounted (flatpak, item)) {

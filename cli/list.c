@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/runtimes.h"
 #include "cli/verbs.h"
+#include "core/mounts.h"
 #include "manifest/statement.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ find_mounted (const char *files, State *state, GError **error)
   if (mounts == NULL)
     return false;
   state->mounted = vtree_mounts_find (mounts, real) != NULL;
-  state->dead = state->mounted && vtree_mounter_is_dead (real);
+  state->dead = state->mounted && vtree_mounts_is_dead (real);
   return true;
 }
 

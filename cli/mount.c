@@ -70,7 +70,7 @@ prepare_dir (const VtreeCli *cli, const char *dir, bool *made, GError **error)
   *made = false;
   if (statfs (dir, &figures) == 0)
     return check_free (dir, escaped, error);
-  if (errno == ENOTCONN)
+  if (errno == ENOTCONN || errno == ECONNABORTED)
     return vtree_mounter_remove_stale (cli, dir, error);
   if (errno != ENOENT)
     return true;

@@ -4,13 +4,13 @@
 #include "cli/mounts.h"
 #include "core/fd.h"
 #include "core/handoff.h"
+#include "core/mounts.h"
 #include "core/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,15 +189,6 @@ vtree_mounter_check (const char *dir, const VtreeDigest *manifest, GError **erro
                                  "another tree is mounted on %s: unmount it", dir));
 }
 
-/* Attributes may still be cached where the daemon has died; these never are. */
-bool
-vtree_mounter_is_dead (const char *dir)
-{
-  struct statfs figures;
-
-  return statfs (dir, &figures) != 0 && errno == ENOTCONN;
-}
-
 bool
 vtree_mounter_look (const VtreeCli *cli, const char *dir, bool *mounted, GError **error)
 {
@@ -205,7 +196,7 @@ vtree_mounter_look (const VtreeCli *cli, const char *dir, bool *mounted, GError 
   g_autoptr (GPtrArray) mounts = NULL;
 
   if (real == NULL
-      || (vtree_mounter_is_dead (real)
+      || (vtree_mounts_is_dead (real)
           && !vtree_mounter_remove_stale (cli, real, error)))
     return false;
   mounts = vtree_mounts_list (error);

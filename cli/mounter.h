@@ -29,9 +29,6 @@ bool vtree_mounter_check (const char *dir, const VtreeDigest *manifest, GError *
 bool vtree_mounter_look (const VtreeCli *cli, const char *dir, bool *mounted,
                          GError **error);
 
-/* Whether what stands on DIR has a daemon that has ended. */
-bool vtree_mounter_is_dead (const char *dir);
-
 /* Unmounts what stands on DIR and answers everything with ENOTCONN, its daemon having
  * ended; it is said. Errors: it is no mount of ours; those of
  * vtree_mounts_unmount(). */

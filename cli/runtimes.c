@@ -10,6 +10,7 @@
 #include "core/beneath.h"
 #include "core/directory.h"
 #include "core/lock.h"
+#include "core/mounts.h"
 #include "core/publish.h"
 #include "manifest/remove.h"
 
@@ -267,7 +268,7 @@ unmount (const char *files, bool *busy, GError **error)
     return false;
   mount = vtree_mounts_find (mounts, real);
   if (mount == NULL
-      || vtree_mounts_unmount (mount, vtree_mounter_is_dead (real), &failed))
+      || vtree_mounts_unmount (mount, vtree_mounts_is_dead (real), &failed))
     return true;
   *busy = g_error_matches (failed, VTREE_ERROR, VTREE_ERROR_BUSY);
   if (*busy)

@@ -33,12 +33,12 @@ ask (const char *dir, struct vtree_status *status, GError **error)
   g_autofree char *escaped = vtree_error_escape (dir, -1);
 
   memset (status, 0, sizeof *status);
-  if (fd < 0 && errno == ENOTCONN)
+  if (fd < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
     return set_dead (escaped, error);
   if (fd < 0)
     return vtree_error_set_errno (error, errno, "ask %s", escaped);
   if (ioctl (fd, VTREE_IOC_STATUS, status) != 0) {
-    if (errno == ENOTCONN)
+    if (errno == ENOTCONN || errno == ECONNABORTED)
       return set_dead (escaped, error);
     if (errno == ENOTTY || errno == ENOSYS || errno == EINVAL)
       return vtree_error_set (error, VTREE_ERROR_MISSING,

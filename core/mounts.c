@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define MOUNTINFO "/proc/self/mountinfo"
 #define TYPE "fuse.vtree"
@@ -124,6 +125,19 @@ vtree_mounts_find (const GPtrArray *mounts, const char *dir)
       return mount;
   }
   return NULL;
+}
+
+bool
+vtree_mounts_is_dead (const char *dir)
+{
+  struct statfs st;
+  int result = statfs (dir, &st);
+
+  /* The connection ended while we asked: with io_uring that is some time after the
+   * daemon. From here on it says so. */
+  if (result != 0 && errno == ECONNABORTED)
+    result = statfs (dir, &st);
+  return result != 0 && errno == ENOTCONN;
 }
 
 char *

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,10 @@ GPtrArray *vtree_mounts_parse (const char *text);
 
 /* The newest mount on exactly DIR, or NULL; borrowed from MOUNTS. */
 const VtreeMount *vtree_mounts_find (const GPtrArray *mounts, const char *dir);
+
+/* The FUSE file system that is mounted on DIR has lost its daemon. Asks what is never
+ * answered from a cache; waits for a daemon that is there. */
+bool vtree_mounts_is_dead (const char *dir);
 
 /* DIR as mountinfo has it: absolute, no symlinks, without touching DIR itself, which
  * may be a mount whose daemon has died, or absent. To be freed; NULL with

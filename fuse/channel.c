@@ -6,6 +6,7 @@
 #include "fuse/channel.h"
 
 #include "core/error.h"
+#include "core/mounts.h"
 #include "fuse/fusermount.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define DEVICE "/dev/fuse"
@@ -123,8 +123,6 @@ vtree_channel_unmount (const char *dir)
 void
 vtree_channel_unmount_dead (const char *dir)
 {
-  struct statfs st;
-  /* STATFS is always asked of the daemon, unlike attributes, which may be cached. */
-  if (statfs (dir, &st) != 0 && errno == ENOTCONN)
+  if (vtree_mounts_is_dead (dir))
     vtree_channel_unmount (dir);
 }

@@ -10,15 +10,6 @@
 
 #include <errno.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-
-/* STATFS is always asked of the daemon, unlike attributes, which may be cached. */
-static bool
-is_dead (const char *dir)
-{
-  struct statfs st;
-  return statfs (dir, &st) != 0 && errno == ENOTCONN;
-}
 
 static bool
 find_dead (VtreePlace *place, GError **error)
@@ -44,7 +35,7 @@ vtree_place_find (VtreePlace *place, const char *dir, GError **error)
   place->dir = vtree_mounts_canonical (dir, &local);
   if (place->dir == NULL)
     return vtree_error_set_errno (error, local->code, "mount point %s", dir);
-  if (is_dead (place->dir))
+  if (vtree_mounts_is_dead (place->dir))
     return find_dead (place, error);
   if (stat (place->dir, &st) != 0)
     return vtree_error_set_errno (error, errno, "mount point %s", place->dir);
@@ -57,7 +48,7 @@ bool
 vtree_place_free_dead (const VtreePlace *place, GError **error)
 {
   vtree_channel_unmount_dead (place->dir);
-  return !is_dead (place->dir)
+  return !vtree_mounts_is_dead (place->dir)
          || vtree_error_set (
            error, VTREE_ERROR_FAILED,
            "mount point %s: the daemon of %s has ended, and its mount "
