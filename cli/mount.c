@@ -68,11 +68,12 @@ prepare_dir (const VtreeCli *cli, const char *dir, bool *made, GError **error)
   /* Attributes may still be cached where the daemon has died; these never are. What
    * else is wrong with DIR the helper tells. */
   *made = false;
-  if (statfs (dir, &figures) == 0)
+  int errnum = statfs (dir, &figures) == 0 ? 0 : errno;
+  if (errnum == 0)
     return check_free (dir, escaped, error);
-  if (errno == ENOTCONN || errno == ECONNABORTED)
+  if (vtree_mounts_is_dead (dir))
     return vtree_mounter_remove_stale (cli, dir, error);
-  if (errno != ENOENT)
+  if (errnum != ENOENT)
     return true;
   if (mkdir (dir, 0755) != 0)
     return vtree_error_set_errno (error, errno, "make the mount point %s", escaped);

@@ -25,6 +25,13 @@ set_dead (const char *dir, GError **error)
                           dir);
 }
 
+/* What is said of a daemon that has ended, or (the last two) is ending just now. */
+static bool
+has_ended (int errnum)
+{
+  return errnum == ENOTCONN || errnum == ECONNABORTED || errnum == ECANCELED;
+}
+
 /* The daemon's answer for DIR, its texts made safe. */
 static bool
 ask (const char *dir, struct vtree_status *status, GError **error)
@@ -33,12 +40,12 @@ ask (const char *dir, struct vtree_status *status, GError **error)
   g_autofree char *escaped = vtree_error_escape (dir, -1);
 
   memset (status, 0, sizeof *status);
-  if (fd < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+  if (fd < 0 && has_ended (errno))
     return set_dead (escaped, error);
   if (fd < 0)
     return vtree_error_set_errno (error, errno, "ask %s", escaped);
   if (ioctl (fd, VTREE_IOC_STATUS, status) != 0) {
-    if (errno == ENOTCONN || errno == ECONNABORTED)
+    if (has_ended (errno))
       return set_dead (escaped, error);
     if (errno == ENOTTY || errno == ENOSYS || errno == EINVAL)
       return vtree_error_set (error, VTREE_ERROR_MISSING,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mounts of ours. Owns: the reading of mountinfo; mounts and unmounts nothing, and asks
- * no daemon.
+ * Mounts of ours. Owns: the reading of mountinfo, and what a dead mount is; mounts and
+ * unmounts nothing, and asks no daemon anything else.
  */
 #include "core/mounts.h"
 
@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+
+/* A connection that takes longer than this to end is not taken for a dead one. */
+#define ENDING_MSEC 2000
+#define USEC_PER_MSEC 1000
 
 #define MOUNTINFO "/proc/self/mountinfo"
 #define TYPE "fuse.vtree"
@@ -127,16 +131,24 @@ vtree_mounts_find (const GPtrArray *mounts, const char *dir)
   return NULL;
 }
 
+/* With io_uring the connection ends some time after its daemon (25 ms have been seen);
+ * who asks meanwhile is told one of these. */
+static bool
+is_ending (int errnum)
+{
+  return errnum == ECONNABORTED || errnum == ECANCELED;
+}
+
 bool
 vtree_mounts_is_dead (const char *dir)
 {
   struct statfs st;
   int result = statfs (dir, &st);
 
-  /* The connection ended while we asked: with io_uring that is some time after the
-   * daemon. From here on it says so. */
-  if (result != 0 && errno == ECONNABORTED)
+  for (int i = 0; i < ENDING_MSEC && result != 0 && is_ending (errno); i++) {
+    g_usleep (USEC_PER_MSEC);
     result = statfs (dir, &st);
+  }
   return result != 0 && errno == ENOTCONN;
 }
 
