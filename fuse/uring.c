@@ -11,11 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Requests that a ring holds, those that wait for another thread's answer included: more
- * than the kernel has of asynchronous ones under way (BACKGROUND_MAX in ops.c), or those
- * who wait for one huge file would keep all others waiting. Each has a buffer for the
- * largest READ (1 MiB), but of that only what was ever used is memory, and the kernel
- * takes the one that was used last. */
+/* Requests that a ring holds, those that wait for another thread's answer included:
+ * more than the kernel has of asynchronous ones under way (BACKGROUND_MAX in ops.c), or
+ * those who wait for one huge file would keep all others waiting. Each has a buffer for
+ * the largest READ (1 MiB), but of that only what was ever used is memory, and the
+ * kernel takes the one that was used last. */
 #define ARGUMENT "-oio_uring,io_uring_q_depth=72"
 /* The bits of /proc/PID/status are hexadecimal. */
 #define SIGNALS_BASE 16
