@@ -41,6 +41,15 @@ lock() {
   flock "$fd"
 }
 
+# mirror: the one that apt uses on this machine.
+mirror() {
+  local suite
+  suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  # shellcheck disable=SC2016 # apt expands it
+  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
+    | awk -v suite="$suite" '$1 == suite { print $2; exit }'
+}
+
 # in_root NAME=VALUE... COMMAND...: in the Debian 13 root, this checkout's source and
 # build at /vtree, in a mount namespace of its own. What it writes elsewhere in the root
 # is forgotten (an overlay), but /tmp is a directory on the host's own disk. A process

@@ -18,14 +18,6 @@ packages=(
   libcap2-bin mount openssl procps python3 rsync strace util-linux xfsprogs
 )
 
-mirror() {
-  local suite
-  suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  # shellcheck disable=SC2016 # apt expands it
-  apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' \
-    | awk -v suite="$suite" '$1 == suite { print $2; exit }'
-}
-
 make_initrd() {
   local dir=$1/initrd.d module
   module=$(find "$1/tree/usr/lib/modules" -name 'virtio_blk.ko.xz')

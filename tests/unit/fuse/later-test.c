@@ -261,6 +261,31 @@ test_end (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fixture->prepared, ==, 1);
 }
 
+static gpointer
+end_it (gpointer later)
+{
+  vtree_later_end (later);
+  return NULL;
+}
+
+/* Threads that end it at a time: each goes on when all have been answered. */
+static void
+test_ended_by_several (Fixture *fixture, gconstpointer data)
+{
+  Request extra = { .fixture = fixture, .node = 9 };
+  (void) data;
+  fixture->until_end = true;
+  Request *first = push (fixture, 0, 7);
+  Request *second = push (fixture, 1, 8);
+  GThread *other = g_thread_new ("end", end_it, fixture->later);
+  vtree_later_end (fixture->later);
+  g_assert_cmpint (first->result, ==, -ENOTCONN);
+  g_assert_cmpint (second->result, ==, -ENOTCONN);
+  g_thread_join (other);
+  g_assert_false (vtree_later_push (fixture->later, 9, &extra));
+  vtree_later_end (fixture->later);
+}
+
 static void
 test_unused (Fixture *fixture, gconstpointer data)
 {
@@ -284,6 +309,7 @@ main (int argc, char **argv)
   add ("again", test_again);
   add ("bounded", test_bounded);
   add ("end", test_end);
+  add ("ended-by-several", test_ended_by_several);
   add ("unused", test_unused);
   return vtree_test_run ();
 }
