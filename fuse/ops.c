@@ -50,8 +50,10 @@ op_init (void *userdata, struct fuse_conn_info *conn)
     vtree_passthrough_give_up (ops->passthrough, lacking);
   /* A ring's thread is there when this is answered, and then privileges are given up
    * that it would keep. */
-  if (ops->uring != NULL && lacking == NULL)
-    vtree_uring_negotiate (conn);
+  bool rings = ops->uring != NULL && lacking == NULL && vtree_uring_negotiate (conn);
+  /* Nobody could answer what a killed daemon's rings leave: see push.h. */
+  if (rings)
+    ops->prefetch = NULL;
 }
 
 static void

@@ -25,10 +25,11 @@ vtree_uring_argument (void)
   return NULL;
 }
 
-void
+bool
 vtree_uring_negotiate (struct fuse_conn_info *conn)
 {
   (void) conn;
+  return false;
 }
 
 void

@@ -72,12 +72,14 @@ can_have_rings (void)
   return true;
 }
 
-void
+bool
 vtree_uring_negotiate (struct fuse_conn_info *conn)
 {
   const uint64_t offered = conn->capable_ext & FUSE_CAP_OVER_IO_URING;
-  if (offered != 0 && can_have_rings ())
+  bool asks = offered != 0 && can_have_rings ();
+  if (asks)
     conn->want |= (unsigned) FUSE_CAP_OVER_IO_URING;
+  return asks;
 }
 
 void

@@ -33,8 +33,8 @@ const char *vtree_uring_argument (void);
 
 /* At INIT, when conn->want has been set: asks for it, where the kernel offers it and
  * lets this process have rings (the sysctl io_uring_disabled, seccomp); otherwise the
- * session goes by /dev/fuse. */
-void vtree_uring_negotiate (struct fuse_conn_info *conn);
+ * session goes by /dev/fuse, and the answer is false. */
+bool vtree_uring_negotiate (struct fuse_conn_info *conn);
 
 /* At the begin of each callback: the thread is not to be cancelled in the middle of it,
  * with whatever it has locked, as libfuse does with its rings' threads. */
