@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The keeper. Owns its pipe: one byte means "unmount", an end of file without it that
- * the mount has gone already, or that the daemon was killed.
+ * The keeper. Owns its pipe: a byte is what the daemon wants, an end of file that the
+ * mount has gone already, or that the daemon was killed.
  */
 #include "fuse/keeper.h"
 
@@ -15,6 +15,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define WORD_UNMOUNT 'u'
+#define WORD_REFUSE 'r'
 
 /* The keeper outlives what ends the daemon: a terminal that closes, a session that is
  * told to end. */
@@ -39,22 +42,32 @@ prepare (int fd, int device, GError **error)
          && vtree_privilege_drop (VTREE_KEEP_MOUNT | VTREE_KEEP_READ, error);
 }
 
+/* What comes next through FD; an end of file counts as 0. */
+static char
+next_word (int fd)
+{
+  char word = 0;
+  ssize_t got;
+  while ((got = read (fd, &word, 1)) < 0 && errno == EINTR)
+    continue;
+  return got == 1 ? word : 0;
+}
+
 static int
 run (const char *dir, int device, int fd)
 {
   g_autoptr (GError) error = NULL;
   g_auto (VtreeFd) own = device < 0 ? -1 : vtree_refuse_prepare (device);
-  char byte;
-  ssize_t got;
+  char word;
   if (!prepare (fd, own, &error))
     return 1;
-  while ((got = read (fd, &byte, 1)) < 0 && errno == EINTR)
-    continue;
-  if (got == 0 && own >= 0)
+  while ((word = next_word (fd)) == WORD_REFUSE)
+    vtree_refuse_waiting (own);
+  if (word == 0)
     vtree_refuse_waiting (own);
   /* Nothing is dead while we hold it. */
   vtree_fd_replace_take (&own, -1);
-  if (got == 1)
+  if (word == WORD_UNMOUNT)
     vtree_channel_unmount_dead (dir);
   return 0;
 }
@@ -76,10 +89,22 @@ vtree_keeper_start (const char *dir, int device, int *fd, pid_t *pid, GError **e
   return true;
 }
 
+static void
+say (int fd, char word)
+{
+  while (write (fd, &word, 1) < 0 && errno == EINTR)
+    continue;
+}
+
+void
+vtree_keeper_refuse (int fd)
+{
+  say (fd, WORD_REFUSE);
+}
+
 void
 vtree_keeper_unmount_take (int fd)
 {
   g_auto (VtreeFd) owned = fd;
-  while (write (owned, "u", 1) < 0 && errno == EINTR)
-    continue;
+  say (owned, WORD_UNMOUNT);
 }

@@ -292,7 +292,10 @@ run (gpointer data)
     ok = push_batch (prefetch, &batch);
   }
   free (batch.data);
-  vtree_store_free (batch.store);
+  if (batch.store != NULL) {
+    vtree_store_free (batch.store);
+    prefetch->calls->end (prefetch->context);
+  }
   g_mutex_lock (&prefetch->lock);
   prefetch->runs = false;
   prefetch->ends = true;

@@ -36,6 +36,8 @@ typedef struct {
   /* DATA is all of the file NODE. 0; -ENOENT: the kernel does not know it (yet, or any
    * more); else what ends it all. */
   int (*push) (void *context, uint64_t node, const void *data, size_t size);
+  /* Once, last, after a begin that gave a store. */
+  void (*end) (void *context);
 } VtreePrefetchCalls;
 
 /* LIMIT: at most so many bytes are pushed for one request (at least 1). FS is borrowed,
@@ -45,8 +47,8 @@ VtreePrefetch *vtree_prefetch_new (VtreeFs *fs, const VtreePrefetchCalls *calls,
 
 /* Tells the thread to end, and does not wait. */
 void vtree_prefetch_end (VtreePrefetch *prefetch);
-/* Whether it has, so that _free has not to wait. While it has not, READs have to be
- * answered. */
+/* Whether it has, so that _free has not to wait. While it has not, it may wait for a
+ * READ. */
 bool vtree_prefetch_has_ended (VtreePrefetch *prefetch);
 /* Waits until it has. */
 void vtree_prefetch_free (VtreePrefetch *prefetch);

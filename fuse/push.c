@@ -52,9 +52,18 @@ store (void *context, uint64_t node, const void *data, size_t size)
   return fuse_lowlevel_notify_store (push->session, node, 0, &bytes, 0);
 }
 
+/* The kernel lets whoever joins the thread go on before it closes what the thread had:
+ * who looks then has to find the connection ended. */
+static void
+finish (void *context)
+{
+  const VtreePush *push = context;
+  vtree_fd_close (push->device);
+}
+
 const VtreePrefetchCalls *
 vtree_push_calls (void)
 {
-  static const VtreePrefetchCalls calls = { begin, store };
+  static const VtreePrefetchCalls calls = { begin, store, finish };
   return &calls;
 }

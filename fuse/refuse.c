@@ -69,7 +69,7 @@ refuse (int device, uint8_t *buffer)
 void
 vtree_refuse_waiting (int device)
 {
-  g_autofree uint8_t *buffer = g_try_malloc (REQUEST_MAX);
+  g_autofree uint8_t *buffer = device < 0 ? NULL : g_try_malloc (REQUEST_MAX);
   while (buffer != NULL && has_request (device) && refuse (device, buffer))
     continue;
 }

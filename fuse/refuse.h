@@ -10,5 +10,6 @@
  * is none to be had. */
 int vtree_refuse_prepare (int device);
 
-/* Answers ENOTCONN to all that waits on DEVICE, until nothing has come for a moment. */
+/* Answers ENOTCONN to all that waits on DEVICE (-1: nothing does), until nothing has come
+ * for a moment. */
 void vtree_refuse_waiting (int device);

@@ -7,19 +7,19 @@
 
 #include "core/error.h"
 #include "core/pool.h"
+#include "fuse/keeper.h"
 #include "fuse/ops.h"
 #include "fuse/push.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <syslog.h>
-
-/* Milliseconds between looks whether the pushing thread has ended. */
-#define PUSH_END_POLL 5
+#include <unistd.h>
 
 /* One that waits for a disk must not hold up the names that another could answer. */
 #define THREADS_MIN 2
@@ -91,21 +91,19 @@ is_disconnected (int device)
   return poll (&pollfd, 1, 0) == 1 && (pollfd.revents & POLLERR) != 0;
 }
 
-/* While the pushing thread may wait for a READ, READs are answered. */
+/* The loop's threads may have taken a READ and not answered it, and others wait, for
+ * which the pushing thread may wait: what was taken is given up with our descriptor, in
+ * whose place another is left for the session to close; the keeper refuses the rest. */
 static void
-end_pushing (Session *session, VtreePrefetch *prefetch, int device)
+end_pushing (VtreePrefetch *prefetch, int device, int keeper, bool unmounted)
 {
-  struct fuse_buf buffer = { 0 };
   vtree_prefetch_end (prefetch);
-  while (!vtree_prefetch_has_ended (prefetch)) {
-    struct pollfd pollfd = { .fd = device, .events = POLLIN };
-    if (poll (&pollfd, 1, PUSH_END_POLL) != 1 || (pollfd.revents & POLLERR) != 0)
-      continue;
-    int got = fuse_session_receive_buf (session, &buffer);
-    if (got > 0)
-      fuse_session_process_buf (session, &buffer);
-  }
-  free (buffer.mem);
+  if (unmounted || vtree_prefetch_has_ended (prefetch))
+    return;
+  g_auto (VtreeFd) null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || dup3 (null, device, O_CLOEXEC) < 0)
+    return;
+  vtree_keeper_refuse (keeper);
 }
 
 static bool
@@ -127,8 +125,8 @@ run (Session *session, const VtreeSessionOptions *options, VtreePrefetch *prefet
   if (!ok)
     fuse_session_exit (session);
   ok = loop (session, threads, ok ? error : NULL) && ok;
-  end_pushing (session, prefetch, device);
   *unmounted = is_disconnected (device);
+  end_pushing (prefetch, device, options->keeper, *unmounted);
   fuse_remove_signal_handlers (session);
   return ok;
 }

@@ -24,7 +24,7 @@ static struct {
   unsigned pushes[NODES_MAX];
   unsigned refused[NODES_MAX];
   uint64_t order[4 * NODES_MAX];
-  unsigned count, began;
+  unsigned count, began, ended;
   bool is_open; /* false: pushes wait */
 } kernel;
 
@@ -81,15 +81,22 @@ push (void *context, uint64_t node, const void *data, size_t size)
 }
 
 static void
+end (void *context)
+{
+  (void) context;
+  kernel.ended++;
+}
+
+static void
 fixture_init (Fixture *fixture, uint64_t limit)
 {
-  static const VtreePrefetchCalls calls = { begin, push };
+  static const VtreePrefetchCalls calls = { begin, push, end };
   VtreeFsIdentity identity = { .ref = "app", .key = "", .source = "x" };
   VtreeFsOptions options = { .descriptors = 8 };
   memset (&kernel.unknown, 0, sizeof kernel.unknown);
   memset (&kernel.pushes, 0, sizeof kernel.pushes);
   memset (&kernel.refused, 0, sizeof kernel.refused);
-  kernel.count = kernel.began = 0;
+  kernel.count = kernel.began = kernel.ended = 0;
   kernel.refuses_store = false;
   kernel.is_open = true;
   test_tree_init (&fixture->tree);
@@ -148,6 +155,7 @@ assert_pushed (const Fixture *fixture, unsigned count)
   while (!vtree_prefetch_has_ended (fixture->prefetch))
     g_usleep (100);
   g_assert_cmpuint (kernel.count, ==, count);
+  g_assert_cmpuint (kernel.ended, ==, 1);
   vtree_prefetch_status (fixture->prefetch, &status);
   g_assert_cmpuint (status.prefetched_files, ==, count);
 }
@@ -335,6 +343,7 @@ test_refused (void)
     g_usleep (100);
   vtree_prefetch_read (fixture.prefetch, file (&fixture, 1));
   g_assert_cmpuint (kernel.began, ==, 1);
+  g_assert_cmpuint (kernel.ended, ==, 0);
   g_assert_cmpuint (kernel.count, ==, 0);
 }
 
