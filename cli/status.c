@@ -123,6 +123,8 @@ static const struct {
   COUNTER (prefetched_files, "files read ahead"),
   COUNTER (prefetched_bytes, "bytes read ahead"),
   COUNTER (bytes_read, "bytes read"),
+  COUNTER (reads_spliced, "reads by splice"),
+  COUNTER (reads_ahead, "reads verified ahead"),
   COUNTER (manifest_loaded, "bytes of the manifest read"),
   COUNTER (requests, "requests"),
   COUNTER (requests_open, "requests: open"),

@@ -19,7 +19,7 @@ struct VtreeFs {
   VtreeFsOptions options;
   struct vtree_status status; /* what never changes in it */
   atomic_uint_fast64_t requests[VTREE_REQUEST_KINDS];
-  atomic_uint_fast64_t failures, bytes_read;
+  atomic_uint_fast64_t failures, bytes_read, reads_spliced, reads_ahead;
   GMutex failed_lock;
   uint32_t failed[VTREE_FS_FAILED_MAX]; /* object index + 1, 0: free */
   unsigned failed_next;

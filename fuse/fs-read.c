@@ -158,6 +158,50 @@ vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size, uint64_t off
   return (ssize_t) range.size;
 }
 
+/* What one spliced READ wants, and gets. */
+typedef struct {
+  VtreePipes *pipes;
+  size_t size;
+  uint64_t offset;
+  VtreePipe *pipe;
+} Splice;
+
+/* What fails is tried again by read_object(), which knows the errors. */
+static bool
+splice_object (VtreeObject *object, void *context, GError **error)
+{
+  Splice *wanted = context;
+  int fd = vtree_object_peek_fd (object);
+  (void) error;
+  if (fd < 0 || vtree_object_enforcer (object) == VTREE_ENFORCER_DAEMON)
+    return true;
+  VtreePipe *pipe = vtree_pipes_get (wanted->pipes, wanted->size);
+  if (pipe == NULL)
+    return true;
+  if (vtree_pipe_fill (pipe, fd, wanted->size, wanted->offset))
+    wanted->pipe = pipe;
+  else
+    vtree_pipes_put (wanted->pipes, pipe, false);
+  return true;
+}
+
+VtreePipe *
+vtree_fs_splice (VtreeFs *fs, uint64_t node, VtreePipes *pipes, size_t size,
+                 uint64_t offset, size_t *got)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeInode inode;
+  if (get_regular (fs, node, &inode) != 0 || offset >= inode.size || size == 0)
+    return NULL;
+  Splice wanted = { pipes, (size_t) MIN (size, inode.size - offset), offset, NULL };
+  if (!use_object (fs, &inode, splice_object, &wanted, &error) || wanted.pipe == NULL)
+    return NULL;
+  *got = wanted.size;
+  atomic_fetch_add_explicit (&fs->reads_spliced, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit (&fs->bytes_read, wanted.size, memory_order_relaxed);
+  return wanted.pipe;
+}
+
 int
 vtree_fs_digest (VtreeFs *fs, const VtreeInode *inode, VtreeDigest *digest)
 {

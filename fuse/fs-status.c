@@ -48,6 +48,8 @@ fill_objects (VtreeFs *fs, struct vtree_status *status)
   status->hits = stats.hits;
   status->failures = load (&fs->failures);
   status->bytes_read = load (&fs->bytes_read);
+  status->reads_spliced = load (&fs->reads_spliced);
+  status->reads_ahead = load (&fs->reads_ahead);
   status->manifest_loaded = vtree_pages_loaded (vtree_view_peek_pages (fs->view));
 }
 

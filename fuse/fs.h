@@ -14,6 +14,7 @@
 #include "core/store.h"
 #include "fuse/cache.h"
 #include "fuse/log.h"
+#include "fuse/splice.h"
 #include "manifest/view.h"
 
 #include <errno.h>
@@ -118,6 +119,12 @@ int vtree_fs_open (VtreeFs *fs, uint64_t node, VtreeObject **object);
  * short only at the end of the file. -EISDIR, -EINVAL. */
 ssize_t vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size,
                        uint64_t offset);
+
+/* The same bytes by way of one of PIPES, where the daemon has nothing to verify in them
+ * itself: that pipe, with *GOT bytes (more than 0) in it. NULL: not this way, which
+ * includes all failures; _read works, or has the error. */
+VtreePipe *vtree_fs_splice (VtreeFs *fs, uint64_t node, VtreePipes *pipes, size_t size,
+                            uint64_t offset, size_t *got);
 
 /* --- ahead of who reads a directory, for prefetch.h; only hints, so no errno ------- */
 

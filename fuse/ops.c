@@ -14,11 +14,14 @@
 #include <string.h>
 
 /* What the kernel shall do for us. No AUTO_INVAL_DATA (nothing changes), no
- * READDIRPLUS_AUTO (attributes are as cheap as names), no splice. */
+ * READDIRPLUS_AUTO (attributes are as cheap as names). SPLICE_WRITE concerns
+ * fuse_reply_data() alone; SPLICE_MOVE would take the pages of the objects' own cache
+ * out of it, or try to. */
 #define WANTED                                                                         \
   (FUSE_CAP_ASYNC_READ | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR                  \
    | FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_NO_OPEN_SUPPORT              \
-   | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT)
+   | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT  \
+   | FUSE_CAP_SPLICE_WRITE)
 #define BACKGROUND_MAX 64
 /* Larger ones are refused: a reply to GETXATTR or LISTXATTR (the kernel asks for no
  * more than XATTR_SIZE_MAX and XATTR_LIST_MAX, 64 KiB) or READDIR. */
@@ -44,6 +47,7 @@ op_init (void *userdata, struct fuse_conn_info *conn)
   conn->max_background = BACKGROUND_MAX;
   conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
   ops->no_opendir = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
+  ops->splices = (conn->want & FUSE_CAP_SPLICE_WRITE) != 0;
   const char *lacking
     = ops->passthrough != NULL ? vtree_backing_negotiate (conn) : NULL;
   if (lacking != NULL)
@@ -54,6 +58,8 @@ op_init (void *userdata, struct fuse_conn_info *conn)
   /* Nobody could answer what a killed daemon's rings leave: see push.h. */
   if (rings)
     ops->prefetch = NULL;
+  /* And nothing is spliced into them. */
+  ops->splices &= !rings;
 }
 
 static void

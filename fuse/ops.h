@@ -10,6 +10,7 @@
 #include "fuse/library.h"
 #include "fuse/passthrough.h"
 #include "fuse/prefetch.h"
+#include "fuse/splice.h"
 #include "fuse/uring.h"
 
 /* The userdata of a session; all of it is borrowed. */
@@ -20,8 +21,9 @@ typedef struct {
   VtreeLater *later;             /* of vtree_ops_later_calls() */
   VtreePrefetch *prefetch;       /* NULL: none */
   VtreeUring *uring;             /* NULL: not asked for, or not to be had */
-  /* set at INIT: the kernel does without OPENDIR */
-  bool no_opendir;
+  VtreePipes *pipes;
+  /* set at INIT: the kernel does without OPENDIR; it takes spliced replies */
+  bool no_opendir, splices;
 } VtreeOps;
 
 /* What _later needs; its context has to be the VtreeOps. */

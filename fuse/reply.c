@@ -73,6 +73,18 @@ vtree_reply_data (fuse_req_t req, const char *data, size_t size)
   fuse_reply_buf (req, data, size);
 }
 
+/* libfuse moves the pages into a pipe of its own, behind the answer's header; where
+ * that is too small it reads them. Both end early only if the pipe does, which has SIZE
+ * bytes. */
+bool
+vtree_reply_pipe (fuse_req_t req, const VtreePipe *pipe, size_t size)
+{
+  struct fuse_bufvec vector = FUSE_BUFVEC_INIT (size);
+  vector.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_RETRY;
+  vector.buf[0].fd = pipe->read_fd;
+  return fuse_reply_data (req, &vector, 0) == 0;
+}
+
 void
 vtree_reply_length (fuse_req_t req, size_t length)
 {

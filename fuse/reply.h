@@ -9,6 +9,7 @@
 #include "core/digest.h"
 #include "fuse/fs.h"
 #include "fuse/library.h"
+#include "fuse/splice.h"
 
 /* RESULT: 0 or -errno. */
 void vtree_reply_result (fuse_req_t req, int result);
@@ -22,6 +23,8 @@ void vtree_reply_target (fuse_req_t req, const char *target);
  * RELEASE. */
 bool vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi, int32_t backing);
 void vtree_reply_data (fuse_req_t req, const char *data, size_t size);
+/* SIZE bytes, which is what PIPE has. True: it is empty now. */
+bool vtree_reply_pipe (fuse_req_t req, const VtreePipe *pipe, size_t size);
 /* The length of an xattr or of a list. */
 void vtree_reply_length (fuse_req_t req, size_t length);
 void vtree_reply_statfs (fuse_req_t req, const struct statvfs *st);

@@ -146,8 +146,12 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
   struct fuse_args args = FUSE_ARGS_INIT (uring != NULL ? 2 : 1, argv);
   g_autoptr (VtreeBuffers) buffers
     = vtree_buffers_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
-  VtreeOps ops
-    = { .fs = options->fs, .buffers = buffers, .passthrough = options->passthrough };
+  g_autoptr (VtreePipes) pipes
+    = vtree_pipes_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
+  VtreeOps ops = { .fs = options->fs,
+                   .buffers = buffers,
+                   .pipes = pipes,
+                   .passthrough = options->passthrough };
   mallopt (M_ARENA_MAX, ARENAS);
   fuse_set_log_func (log_library);
   g_autoptr (Session) session

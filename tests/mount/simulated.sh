@@ -78,6 +78,28 @@ unmount_app
 flip_byte "$(object_of src/plain)" 0
 flip_byte "$(object_of src/large-plain)" 0
 
+# Spliced replies: all of it or an error, also where a file changes as no file with
+# verity can.
+mount_app 2>err
+check 'a large one is right' cmp "$m/large" src/large
+check 'it went by splice' test "$(counter reads_spliced)" -ge 20
+spliced=$(counter reads_spliced)
+check 'what the daemon verifies is right' cmp "$m/large-plain" src/large-plain
+check_equal 'and does not' "$(counter reads_spliced)" "$spliced"
+unmount_app
+for size in 0 4096 1048575 1048576 1050000 2999999; do
+  : >log
+  mount_app 2>err
+  head -c 4096 "$m/large" | cmp - <(head -c 4096 src/large) || fail "the beginning: $size"
+  cp --reflink=never "$(object_of src/large)" kept
+  truncate -s "$size" "$(object_of src/large)"
+  check "cut to $size bytes: EIO" read_fails "$m/large" EIO
+  check "cut to $size bytes: the log says so" logged 'expected 3000000 bytes'
+  cat kept >"$(object_of src/large)"
+  check "cut to $size bytes, and repaired" cmp "$m/large" src/large
+  unmount_app
+done
+
 # verity=require
 : >log
 for open in lazy checked; do
