@@ -10,6 +10,7 @@
 #include "fuse/keeper.h"
 #include "fuse/prefetch.h"
 #include "fuse/privilege.h"
+#include "fuse/readahead.h"
 #include "fuse/session.h"
 
 #include <errno.h>
@@ -219,11 +220,23 @@ wait_until_ready (int fd, GError **error)
                           text->len > 0 ? text->str : "the daemon died");
 }
 
+/* What the kernel allows; nothing depends on it. */
+static void
+set_readahead (const VtreeMountOptions *options, dev_t device)
+{
+  uint32_t kib = options->readahead;
+  if (kib == VTREE_READAHEAD_AUTO)
+    kib = VTREE_READAHEAD_AUTO_KIB;
+  if (kib != VTREE_READAHEAD_OFF && geteuid () == 0)
+    vtree_readahead_set (device, kib);
+}
+
 /* Asks the kernel for the root, which asks the daemon. */
 static bool
-check_root (const char *dir, GError **error)
+check_root (const VtreeDaemonOptions *options, GError **error)
 {
   struct stat st;
+  const char *dir = options->dir;
   if (stat (dir, &st) != 0)
     return vtree_error_set_errno (error, errno, "read the root of the mounted tree");
   if (!S_ISDIR (st.st_mode) || st.st_ino != 1)
@@ -231,6 +244,7 @@ check_root (const char *dir, GError **error)
                             "read the root of the mounted tree: something else is "
                             "mounted on %s",
                             dir);
+  set_readahead (options->options, st.st_dev);
   return true;
 }
 
@@ -277,7 +291,7 @@ vtree_daemon_start_take (const VtreeDaemonOptions *options, VtreeProcesses *proc
   /* A daemon that dies must leave no other end of the connection open. */
   vtree_fd_replace_take (&device, -1);
   vtree_fd_replace_take (&keeper_fd, -1);
-  ok = ok && wait_until_ready (report_fd, error) && check_root (options->dir, error);
+  ok = ok && wait_until_ready (report_fd, error) && check_root (options, error);
   if (ok) {
     *processes = (VtreeProcesses){ daemon, keeper };
     return true;

@@ -183,6 +183,21 @@ parse_prefetch (VtreeMountOptions *options, const char *value, GError **error)
 }
 
 static bool
+parse_readahead (VtreeMountOptions *options, const char *value, GError **error)
+{
+  guint64 kib = VTREE_READAHEAD_AUTO;
+  if (g_str_equal (value, "off"))
+    kib = VTREE_READAHEAD_OFF;
+  else if (!g_str_equal (value, "auto")
+           && !g_ascii_string_to_unsigned (value, 10, 4, VTREE_READAHEAD_MAX_KIB, &kib,
+                                           NULL))
+    return refuse_value ("readahead", value, "auto, off or from 4 to 65536 (KiB)",
+                         error);
+  options->readahead = (uint32_t) kib;
+  return true;
+}
+
+static bool
 parse_min_version (VtreeMountOptions *options, const char *value, GError **error)
 {
   return parse_number ("min_version", value, UINT64_MAX, &options->min_version, error);
@@ -253,6 +268,7 @@ static const Option own_options[] = {
   { "objects", true, false, parse_objects },
   { "open", true, true, parse_open },
   { "prefetch", true, true, parse_prefetch },
+  { "readahead", true, true, parse_readahead },
   { "ref", true, false, parse_ref },
   { "uid", true, true, parse_uid },
   { "verity", true, true, parse_verity },

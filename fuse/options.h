@@ -43,6 +43,12 @@ typedef enum {
   VTREE_PREFETCH_BYTES
 } VtreePrefetchMode;
 
+/* In place of a number of KiB: what is good for it, where root mounts; the kernel's
+ * own. */
+#define VTREE_READAHEAD_AUTO 0u
+#define VTREE_READAHEAD_OFF UINT32_MAX
+#define VTREE_READAHEAD_MAX_KIB 65536
+
 typedef struct {
   char *objects; /* NULL: the default */
   char *key;     /* NULL: the trust directories */
@@ -60,6 +66,7 @@ typedef struct {
   VtreePrefetchMode prefetch;
   uint64_t prefetch_bytes; /* VTREE_PREFETCH_BYTES: at least 1 */
   uint32_t uid, gid;
+  uint32_t readahead; /* KiB */
   bool allow_suid, allow_dev, allow_other;
   bool force; /* accept below the mark, and expired */
   bool noexec, nosymfollow, remount;

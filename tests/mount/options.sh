@@ -88,6 +88,24 @@ mount_app uid=77,gid=88
 check_equal 'uid=, gid=' "$(stat -c %u,%g "$m/hello")" 77,88
 unmount_app
 
+# readahead=: what the kernel is told, if there is a /sys to tell it through.
+readahead() {
+  cat "/sys/class/bdi/$(mountpoint -d "$m")/read_ahead_kb"
+}
+mount_app readahead=off
+own=$(readahead) || own=
+unmount_app
+if [ -w /sys/class/bdi ] && [ -n "$own" ]; then
+  for row in ":1024" "readahead=auto:1024" "readahead=256:256" "readahead=off:$own"; do
+    mount_app "${row%:*}"
+    check_equal "readahead, ${row%:*}" "$(readahead)" "${row#*:}"
+    unmount_app
+  done
+fi
+unshare --mount sh -c "mount -o remount,bind,ro /sys 2>/dev/null
+  mount.fuse.vtree '$repo:app' '$m' && umount '$m'"
+check_equal 'without a /sys to write to it mounts' $? 0
+
 # -N: another mount namespace
 unshare --mount --propagation private sleep 60 &
 sleeper=$!

@@ -80,7 +80,7 @@ flip_byte "$(object_of src/large-plain)" 0
 
 # Spliced replies: all of it or an error, also where a file changes as no file with
 # verity can.
-mount_app 2>err
+mount_app readahead=off 2>err
 check 'a large one is right' cmp "$m/large" src/large
 check 'it went by splice' test "$(counter reads_spliced)" -ge 20
 spliced=$(counter reads_spliced)
@@ -89,7 +89,7 @@ check_equal 'and does not' "$(counter reads_spliced)" "$spliced"
 unmount_app
 for size in 0 4096 1048575 1048576 1050000 2999999; do
   : >log
-  mount_app 2>err
+  mount_app readahead=off 2>err
   head -c 4096 "$m/large" | cmp - <(head -c 4096 src/large) || fail "the beginning: $size"
   cp --reflink=never "$(object_of src/large)" kept
   truncate -s "$size" "$(object_of src/large)"

@@ -41,6 +41,10 @@ static const ParseRow parse_rows[] = {
   { "io", "io=fast", false, "not one of daemon, passthrough, auto" },
   { "io_uring", "io_uring=on", false, "not one of auto, off" },
   { "io_uring, sloppy", "io_uring=", true, "io_uring: \"\"" },
+  { "readahead", "readahead=much", false, "not auto, off or from 4 to 65536 (KiB)" },
+  { "readahead-0", "readahead=0", false, "not auto, off or from 4" },
+  { "readahead-large", "readahead=65537", false, "not auto, off or from 4" },
+  { "readahead-negative", "readahead=-4", false, "not auto, off or from 4" },
   { "xattr", "xattr=all", false, "not one of signed, magic" },
   { "log, a typo", "log=sylog", false, "or a path" },
   { "digest", "digest=sha256:12", false, "mount option digest: " },
@@ -117,7 +121,7 @@ test_every_option (void)
     &options,
     "objects=/o,ref=a/b,log=stderr,fsname=n,digest=sha256:" ZEROS64
     ",min_version=7,verity=require,open=checked,io=auto,io_uring=off,xattr=magic,uid=1,"
-    "gid=2,prefetch=5",
+    "gid=2,prefetch=5,readahead=256",
     false, &error);
   g_assert_no_error (error);
   vtree_mount_options_parse (&options, "allow_suid,allow_dev,allow_other,force,remount",
@@ -133,6 +137,7 @@ test_every_option (void)
   g_assert_cmpint (options.open, ==, VTREE_OPEN_CHECKED);
   g_assert_cmpint (options.io, ==, VTREE_IO_AUTO);
   g_assert_cmpint (options.io_uring, ==, VTREE_IO_URING_OFF);
+  g_assert_cmpuint (options.readahead, ==, 256);
   g_assert_cmpint (options.xattr, ==, VTREE_XATTR_MAGIC);
   g_assert_cmpint (options.prefetch, ==, VTREE_PREFETCH_BYTES);
   g_assert_cmpuint (options.prefetch_bytes, ==, 5);
