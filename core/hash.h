@@ -35,3 +35,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtreeHasher, vtree_hasher_clear)
  * False when OpenSSL fails. */
 bool vtree_hasher_hash (VtreeHasher *hasher, const void *data, size_t size,
                         size_t padded, uint8_t *hash);
+
+/* HASHES = the hashes of COUNT blocks of VTREE_BLOCK_SIZE bytes at DATA, one behind the
+ * other. Faster than one by one where the processor can do two at once. False when
+ * OpenSSL fails. */
+bool vtree_hasher_hash_blocks (VtreeHasher *hasher, const uint8_t *data, size_t count,
+                               uint8_t *hashes);

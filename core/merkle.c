@@ -332,16 +332,19 @@ check_blocks (const VtreeMerkle *merkle, VtreeHasher *hasher, uint64_t first,
               const uint8_t *data, VtreeSpan hashes, GError **error)
 {
   size_t count = hashes.size / merkle->hash_size;
-  for (size_t i = 0; i < count; i++) {
-    uint8_t found[VTREE_DIGEST_MAX_SIZE];
-    if (!vtree_hasher_hash (hasher, data + i * VTREE_BLOCK_SIZE, VTREE_BLOCK_SIZE,
-                            VTREE_BLOCK_SIZE, found))
-      return set_hash_failed (error);
-    if (memcmp (found, hashes.data + i * merkle->hash_size, merkle->hash_size) != 0)
-      return vtree_error_set (error, VTREE_ERROR_CORRUPT,
-                              "block %" G_GUINT64_FORMAT " is wrong", first + i);
-  }
-  return true;
+  size_t good = 0;
+  uint8_t found[VTREE_BLOCK_SIZE];
+  g_assert (hashes.size <= sizeof found);
+  if (!vtree_hasher_hash_blocks (hasher, data, count, found))
+    return set_hash_failed (error);
+  if (memcmp (found, hashes.data, hashes.size) == 0)
+    return true;
+  while (memcmp (found + good * merkle->hash_size,
+                 hashes.data + good * merkle->hash_size, merkle->hash_size)
+         == 0)
+    good++;
+  return vtree_error_set (error, VTREE_ERROR_CORRUPT,
+                          "block %" G_GUINT64_FORMAT " is wrong", first + good);
 }
 
 bool
@@ -441,13 +444,13 @@ static bool
 hash_blocks (VtreeHasher *hasher, VtreeSpan data, uint8_t *hashes)
 {
   size_t hash_size = (size_t) EVP_MD_get_size (hasher->md);
-  for (size_t offset = 0; offset < data.size; offset += VTREE_BLOCK_SIZE) {
-    size_t size = MIN (data.size - offset, (size_t) VTREE_BLOCK_SIZE);
-    if (!vtree_hasher_hash (hasher, data.data + offset, size, VTREE_BLOCK_SIZE, hashes))
-      return false;
-    hashes += hash_size;
-  }
-  return true;
+  size_t whole = data.size / VTREE_BLOCK_SIZE;
+  size_t rest = data.size % VTREE_BLOCK_SIZE;
+  if (!vtree_hasher_hash_blocks (hasher, data.data, whole, hashes))
+    return false;
+  return rest == 0
+         || vtree_hasher_hash (hasher, data.data + whole * VTREE_BLOCK_SIZE, rest,
+                               VTREE_BLOCK_SIZE, hashes + whole * hash_size);
 }
 
 /* The root hash over the leaves: level by level, in place of a copy of them. */
