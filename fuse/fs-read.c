@@ -12,6 +12,8 @@
 
 /* Other readers of a bad object hold it again and again; that has to end. */
 #define ATTEMPTS 3
+/* What is no larger is hashed whole at the first READ. */
+#define AHEAD_MIN ((uint64_t) VTREE_MERKLE_MIN_BLOCKS * VTREE_BLOCK_SIZE)
 
 /* Does something with an open object. */
 typedef bool (*UseObject) (VtreeObject *object, void *context, GError **error);
@@ -156,6 +158,47 @@ vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size, uint64_t off
     return fail (fs, &inode, error);
   atomic_fetch_add_explicit (&fs->bytes_read, range.size, memory_order_relaxed);
   return (ssize_t) range.size;
+}
+
+bool
+vtree_fs_wants_ahead (VtreeFs *fs, uint64_t node, size_t size, uint64_t offset,
+                      VtreeAheadWanted *wanted)
+{
+  VtreeInode inode;
+  if (fs->options.verity == VTREE_VERITY_OFF || get_regular (fs, node, &inode) != 0
+      || inode.size <= AHEAD_MIN || offset >= inode.size || size == 0)
+    return false;
+  *wanted = (VtreeAheadWanted){ .node = node,
+                                .file_size = inode.size,
+                                .offset = offset,
+                                .size = (size_t) MIN (size, inode.size - offset) };
+  return true;
+}
+
+static bool
+read_object_ahead (VtreeObject *object, void *context, GError **error)
+{
+  if (vtree_object_enforcer (object) == VTREE_ENFORCER_DAEMON)
+    return read_object (object, context, error);
+  return vtree_error_set (error, VTREE_ERROR_BUSY, "the kernel verifies it");
+}
+
+bool
+vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data, size_t size,
+                     uint64_t offset)
+{
+  g_autoptr (GError) error = NULL;
+  VtreeInode inode;
+  Range range = { data, size, offset };
+  return get_regular (fs, node, &inode) == 0
+         && use_object (fs, &inode, read_object_ahead, &range, &error);
+}
+
+void
+vtree_fs_count_ahead (VtreeFs *fs, size_t size)
+{
+  atomic_fetch_add_explicit (&fs->reads_ahead, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit (&fs->bytes_read, size, memory_order_relaxed);
 }
 
 /* What one spliced READ wants, and gets. */

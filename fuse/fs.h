@@ -12,6 +12,7 @@
 
 #include "core/status.h"
 #include "core/store.h"
+#include "fuse/ahead.h"
 #include "fuse/cache.h"
 #include "fuse/log.h"
 #include "fuse/splice.h"
@@ -125,6 +126,17 @@ ssize_t vtree_fs_read (VtreeFs *fs, uint64_t node, void *data, size_t size,
  * includes all failures; _read works, or has the error. */
 VtreePipe *vtree_fs_splice (VtreeFs *fs, uint64_t node, VtreePipes *pipes, size_t size,
                             uint64_t offset, size_t *got);
+
+/* What a READ of these bytes is to the reading ahead (ahead.h). False: nothing, since
+ * it is no large file that somebody verifies. */
+bool vtree_fs_wants_ahead (VtreeFs *fs, uint64_t node, size_t size, uint64_t offset,
+                           VtreeAheadWanted *wanted);
+/* SIZE verified bytes of an object that the daemon verifies, by themselves: nobody has
+ * asked for them yet, so nothing is logged or counted. False: any failure. */
+bool vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data, size_t size,
+                          uint64_t offset);
+/* SIZE such bytes have been handed out. */
+void vtree_fs_count_ahead (VtreeFs *fs, size_t size);
 
 /* --- ahead of who reads a directory, for prefetch.h; only hints, so no errno ------- */
 

@@ -126,10 +126,32 @@ splice_read (VtreeOps *ops, const File *file)
   return true;
 }
 
+bool
+vtree_ops_ahead (void *context, uint64_t node, void *data, size_t size, uint64_t offset)
+{
+  return vtree_fs_read_ahead (context, node, data, size, offset);
+}
+
+/* False: it is not answered. */
+static bool
+ahead_read (VtreeOps *ops, const File *file)
+{
+  VtreeAheadWanted wanted;
+  VtreeAheadSpan span;
+  if (ops->ahead == NULL
+      || !vtree_fs_wants_ahead (ops->fs, file->node, file->size, file->offset, &wanted)
+      || !vtree_ahead_get (ops->ahead, &wanted, &span))
+    return false;
+  vtree_fs_count_ahead (ops->fs, wanted.size);
+  vtree_reply_pieces (file->req, span.data, span.count);
+  vtree_ahead_put (ops->ahead, &span);
+  return true;
+}
+
 static void
 run_read (VtreeOps *ops, const File *file)
 {
-  if (splice_read (ops, file))
+  if (splice_read (ops, file) || ahead_read (ops, file))
     return;
   VtreeBuffer *buffer = vtree_buffers_get (ops->buffers, file->size);
   if (buffer == NULL) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The callback table: each callback counts its request, asks fs and has reply.c answer.
- * No state of any inode, nor of an open file but passthrough.c's; no FLUSH or FORGET,
- * since there is nothing to do for them. OPEN, READ and RELEASE are in ops-file.c.
+ * No state of any inode, nor of an open file but passthrough.c's and what ahead.c
+ * guesses of readers; no FLUSH or FORGET, since there is nothing to do for them. OPEN,
+ * READ and RELEASE are in ops-file.c.
  */
 #include "fuse/ops-private.h"
 

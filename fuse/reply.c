@@ -73,6 +73,12 @@ vtree_reply_data (fuse_req_t req, const char *data, size_t size)
   fuse_reply_buf (req, data, size);
 }
 
+void
+vtree_reply_pieces (fuse_req_t req, const struct iovec *pieces, unsigned count)
+{
+  fuse_reply_iov (req, pieces, (int) count);
+}
+
 /* libfuse moves the pages into a pipe of its own, behind the answer's header; where
  * that is too small it reads them. Both end early only if the pipe does, which has SIZE
  * bytes. */

@@ -23,6 +23,7 @@ void vtree_reply_target (fuse_req_t req, const char *target);
  * RELEASE. */
 bool vtree_reply_open (fuse_req_t req, struct fuse_file_info *fi, int32_t backing);
 void vtree_reply_data (fuse_req_t req, const char *data, size_t size);
+void vtree_reply_pieces (fuse_req_t req, const struct iovec *pieces, unsigned count);
 /* SIZE bytes, which is what PIPE has. True: it is empty now. */
 bool vtree_reply_pipe (fuse_req_t req, const VtreePipe *pipe, size_t size);
 /* The length of an xattr or of a list. */

@@ -148,9 +148,13 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
     = vtree_buffers_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
   g_autoptr (VtreePipes) pipes
     = vtree_pipes_new (MAX (vtree_pool_default_threads (), THREADS_MIN));
+  unsigned helpers = vtree_pool_default_threads () - 1;
+  g_autoptr (VtreeAhead) ahead
+    = helpers > 0 ? vtree_ahead_new (vtree_ops_ahead, options->fs, helpers) : NULL;
   VtreeOps ops = { .fs = options->fs,
                    .buffers = buffers,
                    .pipes = pipes,
+                   .ahead = ahead,
                    .passthrough = options->passthrough };
   mallopt (M_ARENA_MAX, ARENAS);
   fuse_set_log_func (log_library);
