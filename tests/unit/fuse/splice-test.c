@@ -122,13 +122,13 @@ static void
 test_of_a_file_system (void)
 {
   static const struct {
-    VtreeVerityPolicy verity;
     const char *name;
+    VtreeVerityPolicy verity;
     bool goes;
-  } rows[] = { { VTREE_VERITY_AUTO, "large", false },
-               { VTREE_VERITY_OFF, "large", true },
-               { VTREE_VERITY_OFF, "empty", false },
-               { VTREE_VERITY_OFF, "dir", false } };
+  } rows[] = { { "large", VTREE_VERITY_AUTO, false },
+               { "large", VTREE_VERITY_OFF, true },
+               { "empty", VTREE_VERITY_OFF, false },
+               { "dir", VTREE_VERITY_OFF, false } };
   g_auto (TestTree) tree = { 0 };
   test_tree_init (&tree);
   for (size_t i = 0; i < G_N_ELEMENTS (rows); i++) {
