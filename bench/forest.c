@@ -9,12 +9,12 @@
  *   bench-forest walk DIR                  lstat of all of it, directories as they are
  *                                          listed: seconds, number
  *
- * The mix, of 100 inodes: 60 files of 32 to 4095 bytes, half of them with contents
- * of their own, half with those of 1 in 30; 14 empty ones; 8 directories, in each other
- * at random (a depth of 3 ln n), one chain of up to 200; 18 symlinks. Beside the inodes
- * there are 15 further names of files in groups of 2 to 9, and one file with up to 5,000
- * of them. A fifth of the inodes, 200,000 at most, stands in one directory. One file's
- * name in 50 has 255 bytes.
+ * The mix, of 100 inodes: 60 files of 32 to 4095 bytes, half of them with contents of
+ * their own, half with those of 1 in 30; 14 empty ones; 8 directories, in each other
+ * at random (a depth of 3 ln n), one chain of up to 200; 18 symlinks. Beside the
+ * inodes there are 15 further names of files in groups of 2 to 9, and one file with up
+ * to 5,000 of them. A fifth of the inodes, 200,000 at most, stands in one directory.
+ * One file's name in 50 has 255 bytes.
  */
 #include <glib.h>
 
