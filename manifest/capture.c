@@ -6,6 +6,7 @@
 #include "manifest/capture-file.h"
 
 #include "core/filesystem.h"
+#include "manifest/ahead.h"
 #include "manifest/exclude.h"
 #include "manifest/format.h"
 #include "manifest/listing.h"
@@ -17,12 +18,14 @@
 
 /* Entries between two calls of the progress function. */
 #define PROGRESS_EVERY 256
+#define AHEAD_THREADS 4
 
 /* A directory that the walk is in. */
 typedef struct {
   VtreeNode *node;
   struct stat before;
   GPtrArray *directories; /* char *: names of those in it */
+  VtreeLooks *looks;      /* at each of them, or NULL */
   guint next;             /* the one to enter next */
   bool open_to_all;       /* o+x, and so on all the way up */
   uint64_t filesystem;    /* see vtree_stat_cache_find() */
@@ -38,6 +41,7 @@ typedef struct {
   VtreeCaptureState *state;
   const VtreeExclude *exclude;
   VtreeCaptureReader *reader;
+  VtreeAhead *ahead; /* NULL: nobody looks ahead */
   VtreeTrail *trail;
   GArray *frames;    /* Frame */
   GHashTable *links; /* set of Link: inodes with several names */
@@ -48,7 +52,9 @@ typedef struct {
 static void
 clear_frame (gpointer data)
 {
-  g_ptr_array_unref (((Frame *) data)->directories);
+  Frame *frame = data;
+  g_ptr_array_unref (frame->directories);
+  vtree_looks_free (frame->looks);
 }
 
 static guint
@@ -188,43 +194,45 @@ is_secret (const Walk *walk, const struct stat *st)
          && !((st->st_mode & S_IROTH) && last_frame (walk)->open_to_all);
 }
 
-/* A file that is mounted over another is not on the directory's filesystem. */
-static uint64_t
-filesystem_of (const Walk *walk, const struct stat *st)
+/* The directory that the walk is in. */
+static VtreePlace
+place_of (const Walk *walk)
 {
   const Frame *frame = last_frame (walk);
-  return st->st_dev == frame->before.st_dev ? frame->filesystem : 0;
+  return (VtreePlace){ .fd = vtree_trail_fd (walk->trail),
+                       .dev = frame->before.st_dev,
+                       .filesystem = frame->filesystem,
+                       .cache = walk->state->options->cache };
 }
 
 /* Takes NODE's contents as they were when the user's cache saw them, if the file's
- * state says that they are. *PLAIN: there is nothing to be read of it at all. */
+ * state says that they are. True: there is nothing to be read of it at all. */
 static bool
-use_cache (Walk *walk, VtreeNode *node, const struct stat *st, VtreeCaptureFile *file,
-           bool *plain)
+use_cache (Walk *walk, VtreeNode *node, const VtreeSeen *seen, VtreeCaptureFile *file)
 {
   VtreeCaptureState *state = walk->state;
-  VtreeStatKnown known;
-  *plain = false;
-  if (state->options->cache == NULL
-      || !vtree_stat_cache_find (state->options->cache, st, file->filesystem, &known))
+  if (!seen->known)
     return false;
-  vtree_node_set_content (node, &known.digest, (uint64_t) st->st_size);
+  uint64_t size = (uint64_t) seen->stat.st_size;
+  vtree_stat_cache_count (state->options->cache);
+  vtree_node_set_content (node, &seen->what.digest, size);
   file->known = true;
-  file->digest = known.digest;
-  *plain = known.plain;
-  if (!known.plain)
-    return true;
-  vtree_stat_cache_note (state->options->cache, st, file->filesystem, &known);
+  file->digest = seen->what.digest;
+  if (!seen->what.plain)
+    return false;
+  vtree_stat_cache_note (state->options->cache, &seen->stat, file->filesystem,
+                         &seen->what);
   atomic_fetch_add (&state->files, 1);
-  atomic_fetch_add (&state->bytes, (uint64_t) st->st_size);
+  atomic_fetch_add (&state->bytes, size);
   return true;
 }
 
 /* False once the workers have failed. */
 static bool
-add_regular (Walk *walk, const char *path, const char *name, const struct stat *st)
+add_regular (Walk *walk, const char *path, const char *name, const VtreeSeen *seen)
 {
   VtreeCaptureState *state = walk->state;
+  const struct stat *st = &seen->stat;
   if (is_secret (walk, st))
     vtree_problems_add (state->problems, path,
                         "not readable by everybody, but the repository is "
@@ -238,34 +246,36 @@ add_regular (Walk *walk, const char *path, const char *name, const struct stat *
   VtreeNode *node = add_node (walk, path, name, st, &attributes);
   if (node == NULL)
     return true;
+  VtreePlace place = place_of (walk);
   VtreeCaptureFile file = { .dir = vtree_trail_peek (walk->trail),
                             .path = path,
                             .node = node,
                             .stat = st,
-                            .filesystem = filesystem_of (walk, st) };
-  bool plain;
-  return (use_cache (walk, node, st, &file, &plain) && plain)
+                            .filesystem = vtree_place_filesystem (&place, st) };
+  return use_cache (walk, node, seen, &file)
          || vtree_capture_reader_add (walk->reader, &file);
 }
 
-/* Looks at NAME; false with an error or once the workers have failed. */
+/* Takes in NAME, of which SEEN is known; false with an error or once the workers have
+ * failed. */
 static bool
-visit_unlisted (Walk *walk, const char *path, const char *name, GError **error)
+visit_seen (Walk *walk, const char *path, const char *name, const VtreeSeen *seen,
+            GError **error)
 {
-  struct stat st;
-  if (fstatat (vtree_trail_fd (walk->trail), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-    return vtree_capture_note_errno (walk->state, path, errno, error);
-  if (S_ISDIR (st.st_mode)) {
+  const struct stat *st = &seen->stat;
+  if (seen->errnum != 0)
+    return vtree_capture_note_errno (walk->state, path, seen->errnum, error);
+  if (vtree_exclude_matches (walk->exclude, path, S_ISDIR (st->st_mode)))
+    return true;
+  if (S_ISDIR (st->st_mode)) {
     g_ptr_array_add (last_frame (walk)->directories, g_strdup (name));
     return true;
   }
-  if (vtree_exclude_matches (walk->exclude, path, false))
+  if (add_link (walk, path, name, st))
     return true;
-  if (add_link (walk, path, name, &st))
-    return true;
-  if (S_ISREG (st.st_mode))
-    return add_regular (walk, path, name, &st);
-  add_unopened (walk, path, name, &st);
+  if (S_ISREG (st->st_mode))
+    return add_regular (walk, path, name, seen);
+  add_unopened (walk, path, name, st);
   return true;
 }
 
@@ -278,37 +288,57 @@ tell_progress (Walk *walk)
                               atomic_load (&state->files), atomic_load (&state->bytes));
 }
 
+/* SEEN: what was seen ahead of it; may be NULL. */
 static bool
-visit_entry (Walk *walk, const VtreeListingEntry *entry, GError **error)
+visit_entry (Walk *walk, const VtreeListingEntry *entry, const VtreeSeen *seen,
+             GError **error)
 {
   tell_progress (walk);
   g_autofree char *path = vtree_trail_path (walk->trail, entry->name);
   /* What is left out need not even be looked at. */
-  if (entry->type != DT_UNKNOWN && entry->type != DT_DIR
-      && vtree_exclude_matches (walk->exclude, path, false))
+  if (entry->type != DT_UNKNOWN
+      && vtree_exclude_matches (walk->exclude, path, entry->type == DT_DIR))
     return true;
-  if (entry->type != DT_DIR)
-    return visit_unlisted (walk, path, entry->name, error);
-  g_ptr_array_add (last_frame (walk)->directories, g_strdup (entry->name));
-  return true;
+  if (entry->type == DT_DIR) {
+    g_ptr_array_add (last_frame (walk)->directories, g_strdup (entry->name));
+    return true;
+  }
+  VtreeSeen own;
+  if (seen == NULL) {
+    VtreePlace place = place_of (walk);
+    vtree_see (&place, entry->name, &own);
+  }
+  return visit_seen (walk, path, entry->name, seen != NULL ? seen : &own, error);
 }
 
-/* Visits all that is in the directory the walk has just entered. */
+/* Visits all that is in the directory the walk has just entered, as far as possible by
+ * what was seen ahead (may be NULL). */
 static bool
-visit_entries (Walk *walk, GError **error)
+visit_entries (Walk *walk, const VtreeLooked *looked, GError **error)
 {
   g_autoptr (GError) failure = NULL;
-  g_autoptr (VtreeListing) listing
-    = vtree_listing_read (vtree_trail_fd (walk->trail), &failure);
-  if (listing == NULL) {
-    g_autofree char *path = vtree_trail_path (walk->trail, NULL);
-    vtree_capture_note (walk->state, path, failure);
-    return true;
+  g_autoptr (VtreeListing) own = NULL;
+  if (looked != NULL
+      && !vtree_capture_same_state (&looked->before, &last_frame (walk)->before))
+    looked = NULL;
+  if (looked == NULL) {
+    own = vtree_listing_read (vtree_trail_fd (walk->trail), &failure);
+    if (own == NULL) {
+      g_autofree char *path = vtree_trail_path (walk->trail, NULL);
+      vtree_capture_note (walk->state, path, failure);
+      return true;
+    }
   }
+  const VtreeListing *listing = looked != NULL ? looked->listing : own;
   for (size_t i = 0; i < vtree_listing_count (listing); i++) {
-    if (!visit_entry (walk, vtree_listing_peek (listing, i), error))
+    const VtreeSeen *seen = looked != NULL ? &looked->seen[i] : NULL;
+    if (!visit_entry (walk, vtree_listing_peek (listing, i), seen, error))
       return false;
   }
+  Frame *frame = last_frame (walk);
+  if (walk->ahead != NULL)
+    frame->looks = vtree_ahead_want (walk->ahead, vtree_trail_peek (walk->trail),
+                                     frame->directories);
   return true;
 }
 
@@ -392,14 +422,13 @@ add_mount_point (Walk *walk, const char *path, const char *name, bool *foreign,
   return true;
 }
 
-/* Enters the directory NAME of the one that the walk is in. */
+/* Enters the directory NAME of the one that the walk is in. LOOKED: see
+ * visit_entries(). */
 static bool
-enter (Walk *walk, const char *name, GError **error)
+enter (Walk *walk, const char *name, const VtreeLooked *looked, GError **error)
 {
   tell_progress (walk);
   g_autofree char *path = vtree_trail_path (walk->trail, name);
-  if (vtree_exclude_matches (walk->exclude, path, true))
-    return true;
   bool foreign;
   if (!add_mount_point (walk, path, name, &foreign, error))
     return false;
@@ -418,7 +447,18 @@ enter (Walk *walk, const char *name, GError **error)
     return left != NULL;
   }
   add_frame (walk, node, &st);
-  return visit_entries (walk, error);
+  return visit_entries (walk, looked, error);
+}
+
+/* Enters the next directory of the one that the walk is in. */
+static bool
+enter_next (Walk *walk, GError **error)
+{
+  Frame *frame = last_frame (walk);
+  guint next = frame->next++;
+  const char *name = frame->directories->pdata[next];
+  g_autoptr (VtreeLooked) looked = vtree_ahead_take (walk->ahead, &frame->looks, next);
+  return enter (walk, name, looked, error);
 }
 
 /* Leaves a directory whose all has been visited, and sees whether it has changed. */
@@ -454,17 +494,27 @@ walk_tree (Walk *walk, GError **error)
   if (root == NULL)
     return true;
   add_frame (walk, root, &st);
-  if (!visit_entries (walk, error))
+  if (!visit_entries (walk, NULL, error))
     return false;
   while (walk->frames->len > 0) {
-    Frame *frame = last_frame (walk);
-    bool ok = frame->next < frame->directories->len
-                ? enter (walk, frame->directories->pdata[frame->next++], error)
-                : leave (walk, error);
+    const Frame *frame = last_frame (walk);
+    bool ok = frame->next < frame->directories->len ? enter_next (walk, error)
+                                                    : leave (walk, error);
     if (!ok)
       return false;
   }
   return true;
+}
+
+/* What has its cache reads few files: the workers' processors are free. With one file
+ * system nobody but the walk says what may be entered. */
+static VtreeAhead *
+new_ahead (const VtreeCaptureOptions *options)
+{
+  unsigned threads = options->threads != 0 ? options->threads : g_get_num_processors ();
+  if (options->cache == NULL || options->one_file_system || threads < 2)
+    return NULL;
+  return vtree_ahead_new (MIN (threads - 1, AHEAD_THREADS), options->cache);
 }
 
 /* Walks with workers beside it, and waits for them. */
@@ -478,9 +528,11 @@ run (VtreeCaptureState *state, const VtreeExclude *exclude, int dirfd, GError **
   g_array_set_clear_func (frames, clear_frame);
   g_autoptr (GHashTable) links
     = g_hash_table_new_full (hash_link, equal_links, g_free, NULL);
+  g_autoptr (VtreeAhead) ahead = new_ahead (state->options);
   Walk walk = { .state = state,
                 .exclude = exclude,
                 .reader = vtree_capture_reader_new (state),
+                .ahead = ahead,
                 .trail = trail,
                 .frames = frames,
                 .links = links };

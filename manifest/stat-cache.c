@@ -190,7 +190,7 @@ same_state (const Record *a, const Record *b)
 }
 
 bool
-vtree_stat_cache_find (VtreeStatCache *cache, const struct stat *stat,
+vtree_stat_cache_find (const VtreeStatCache *cache, const struct stat *stat,
                        uint64_t filesystem, VtreeStatKnown *known)
 {
   Record key = record_of (stat, filesystem);
@@ -202,10 +202,7 @@ vtree_stat_cache_find (VtreeStatCache *cache, const struct stat *stat,
     return false;
   vtree_digest_init (&known->digest, cache->alg, found->digest);
   known->plain = cache->same_filter && (found->flags & PLAIN) != 0;
-  if (found->size > 0 && !g_hash_table_contains (cache->present, &known->digest))
-    return false;
-  cache->hits++;
-  return true;
+  return found->size == 0 || g_hash_table_contains (cache->present, &known->digest);
 }
 
 void
@@ -224,6 +221,12 @@ vtree_stat_cache_note (VtreeStatCache *cache, const struct stat *stat,
   g_mutex_unlock (&cache->lock);
 }
 
+void
+vtree_stat_cache_count (VtreeStatCache *cache)
+{
+  cache->hits++;
+}
+
 uint64_t
 vtree_stat_cache_hits (const VtreeStatCache *cache)
 {
@@ -232,18 +235,29 @@ vtree_stat_cache_hits (const VtreeStatCache *cache)
 
 /* --- saving ----------------------------------------------------------------------- */
 
+/* Whether what was noted, sorted, is what was loaded. */
+static bool
+is_saved (const VtreeStatCache *cache)
+{
+  return cache->bytes != NULL && cache->same_filter && cache->count == cache->noted->len
+         && memcmp (cache->records, cache->noted->data, cache->count * sizeof (Record))
+              == 0;
+}
+
 bool
 vtree_stat_cache_save (VtreeStatCache *cache, GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   size_t records = cache->noted->len * sizeof (Record);
+  g_array_sort (cache->noted, compare_records);
+  if (is_saved (cache))
+    return true;
   if (records > SIZE_MAX_SAVED - sizeof (Header) - sizeof (XXH64_hash_t))
     return true;
   g_auto (VtreeFd) dir
     = vtree_paths_open_directory (cache->directory, true, NULL, error);
   if (dir < 0)
     return false;
-  g_array_sort (cache->noted, compare_records);
   cache->header.count = cache->noted->len;
   g_byte_array_append (bytes, (const guint8 *) &cache->header, sizeof cache->header);
   g_byte_array_append (bytes, (const guint8 *) cache->noted->data, (guint) records);

@@ -47,16 +47,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStatCache, vtree_stat_cache_free)
 void vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present);
 
 /* Whether the file of STAT is known. FILESYSTEM: which one it is on, 0: one whose times
- * say nothing, then it is not. From one thread at a time. */
-bool vtree_stat_cache_find (VtreeStatCache *cache, const struct stat *stat,
+ * say nothing, then it is not. Thread-safe. */
+bool vtree_stat_cache_find (const VtreeStatCache *cache, const struct stat *stat,
                             uint64_t filesystem, VtreeStatKnown *known);
 
 /* Remembers what was read of the file of STAT. Thread-safe. */
 void vtree_stat_cache_note (VtreeStatCache *cache, const struct stat *stat,
                             uint64_t filesystem, const VtreeStatKnown *known);
 
-/* How many files were found. */
+/* Counts a file that was found and not read; from one thread at a time. */
+void vtree_stat_cache_count (VtreeStatCache *cache);
 uint64_t vtree_stat_cache_hits (const VtreeStatCache *cache);
 
-/* Replaces the saved one by what was noted. Errors: VTREE_ERRNO_ERROR. */
+/* Replaces the saved one by what was noted, if that is not the same. Errors:
+ * VTREE_ERRNO_ERROR. */
 bool vtree_stat_cache_save (VtreeStatCache *cache, GError **error);

@@ -99,7 +99,7 @@ save (Fixture *f, unsigned count, time_t seconds)
 }
 
 static bool
-is_found (VtreeStatCache *cache, unsigned number, VtreeStatKnown *known)
+is_found (const VtreeStatCache *cache, unsigned number, VtreeStatKnown *known)
 {
   return vtree_stat_cache_find (cache, &files[number], FILESYSTEM, known);
 }
@@ -113,7 +113,6 @@ count_found (const Fixture *f, const Name *name, unsigned count)
     VtreeStatKnown known;
     found += is_found (cache, i, &known);
   }
-  g_assert_cmpuint (vtree_stat_cache_hits (cache), ==, found);
   return found;
 }
 

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the threads that look ahead and the stack of what is wanted. The walk takes what
+ * stands on top, and so do the threads: what is wanted soonest is looked at first. Its
+ * threads change nothing, and judge nothing.
+ */
+#include "manifest/ahead.h"
+
+#include "core/filesystem.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+/* Names that were looked at and not taken: 15 MB. */
+#define NAMES_MAX 65536
+/* Directories that are kept open for those below them. */
+#define PINNED_MAX 256
+#define FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+
+typedef enum {
+  WANTED,
+  BEGUN,
+  DONE
+} State;
+
+typedef struct {
+  const VtreeLooks *of;
+  const char *name;
+  State state;         /* with the lock */
+  VtreeLooked *looked; /* once it is done */
+} Look;
+
+struct VtreeLooks {
+  VtreeHandle *dir;
+  GPtrArray *names;
+  Look *each;
+};
+
+struct VtreeAhead {
+  const VtreeStatCache *cache;
+  GPtrArray *threads;
+  unsigned pinned; /* directories that looks keep open; the walk's alone */
+
+  GMutex lock; /* for the rest */
+  GCond wanting, done;
+  GPtrArray *stack; /* Look *: those that are WANTED */
+  size_t names;     /* looked at and not taken */
+  bool ends;
+};
+
+void
+vtree_looked_free (VtreeLooked *looked)
+{
+  if (looked == NULL)
+    return;
+  g_clear_pointer (&looked->listing, vtree_listing_free);
+  g_free (looked->seen);
+  g_free (looked);
+}
+
+void
+vtree_looks_free (VtreeLooks *looks)
+{
+  if (looks == NULL)
+    return;
+  for (guint i = 0; i < looks->names->len; i++)
+    vtree_looked_free (looks->each[i].looked);
+  vtree_handle_unref (looks->dir);
+  g_ptr_array_unref (looks->names);
+  g_free (looks->each);
+  g_free (looks);
+}
+
+/* --- looking ---------------------------------------------------------------------- */
+
+static int
+open_directory (const Look *look)
+{
+  int dirfd = vtree_handle_fd (look->of->dir);
+  int fd = openat (dirfd, look->name, FLAGS | O_NOATIME);
+  if (fd < 0 && errno == EPERM) /* O_NOATIME is for the owner alone */
+    fd = openat (dirfd, look->name, FLAGS);
+  return fd;
+}
+
+uint64_t
+vtree_place_filesystem (const VtreePlace *place, const struct stat *st)
+{
+  return st->st_dev == place->dev ? place->filesystem : 0;
+}
+
+void
+vtree_see (const VtreePlace *place, const char *name, VtreeSeen *seen)
+{
+  const struct stat *st = &seen->stat;
+  seen->known = false;
+  seen->errnum = 0;
+  if (fstatat (place->fd, name, &seen->stat, AT_SYMLINK_NOFOLLOW) != 0)
+    seen->errnum = errno;
+  else if (place->cache != NULL && S_ISREG (st->st_mode))
+    seen->known = vtree_stat_cache_find (
+      place->cache, st, vtree_place_filesystem (place, st), &seen->what);
+}
+
+/* All in PLACE but directories. */
+static bool
+see_all (const VtreePlace *place, VtreeLooked *looked)
+{
+  looked->listing = vtree_listing_read (place->fd, NULL);
+  if (looked->listing == NULL)
+    return false;
+  size_t count = vtree_listing_count (looked->listing);
+  looked->seen = g_try_new (VtreeSeen, MAX (count, 1));
+  if (looked->seen == NULL)
+    return false;
+  for (size_t i = 0; i < count; i++) {
+    const VtreeListingEntry *entry = vtree_listing_peek (looked->listing, i);
+    if (entry->type != DT_DIR)
+      vtree_see (place, entry->name, &looked->seen[i]);
+  }
+  return true;
+}
+
+/* NULL where anything is wrong: the walk will find the same, and say so. */
+static VtreeLooked *
+look_at (const VtreeAhead *ahead, const Look *look)
+{
+  g_autoptr (VtreeLooked) looked = g_new0 (VtreeLooked, 1);
+  g_auto (VtreeFd) fd = open_directory (look);
+  if (fd < 0 || fstat (fd, &looked->before) != 0)
+    return NULL;
+  VtreePlace place = { .fd = fd, .dev = looked->before.st_dev, .cache = ahead->cache };
+  if (!vtree_filesystem_keeps_change_times (fd, &place.filesystem, NULL)
+      || !see_all (&place, looked))
+    return NULL;
+  return g_steal_pointer (&looked);
+}
+
+static size_t
+count_names (const VtreeLooked *looked)
+{
+  return looked != NULL ? vtree_listing_count (looked->listing) : 0;
+}
+
+/* With the lock. The uppermost one is the walk's own: it will be there at once. */
+static bool
+may_look (const VtreeAhead *ahead)
+{
+  return ahead->stack->len >= 2 && ahead->names < NAMES_MAX;
+}
+
+/* With the lock. */
+static Look *
+next_look (VtreeAhead *ahead)
+{
+  while (!ahead->ends && !may_look (ahead))
+    g_cond_wait (&ahead->wanting, &ahead->lock);
+  if (ahead->ends)
+    return NULL;
+  return g_ptr_array_steal_index (ahead->stack, ahead->stack->len - 2);
+}
+
+static gpointer
+work (gpointer data)
+{
+  VtreeAhead *ahead = data;
+  Look *look;
+  g_mutex_lock (&ahead->lock);
+  while ((look = next_look (ahead)) != NULL) {
+    look->state = BEGUN;
+    g_mutex_unlock (&ahead->lock);
+    VtreeLooked *looked = look_at (ahead, look);
+    g_mutex_lock (&ahead->lock);
+    look->looked = looked;
+    look->state = DONE;
+    ahead->names += count_names (looked);
+    g_cond_signal (&ahead->done);
+  }
+  g_mutex_unlock (&ahead->lock);
+  return NULL;
+}
+
+/* --- asking ----------------------------------------------------------------------- */
+
+VtreeAhead *
+vtree_ahead_new (unsigned threads, const VtreeStatCache *cache)
+{
+  VtreeAhead *ahead = g_new0 (VtreeAhead, 1);
+  ahead->cache = cache;
+  ahead->stack = g_ptr_array_new ();
+  ahead->threads = g_ptr_array_new ();
+  g_mutex_init (&ahead->lock);
+  g_cond_init (&ahead->wanting);
+  g_cond_init (&ahead->done);
+  for (unsigned i = 0; i < threads; i++)
+    g_ptr_array_add (ahead->threads, g_thread_new ("ahead", work, ahead));
+  return ahead;
+}
+
+void
+vtree_ahead_free (VtreeAhead *ahead)
+{
+  if (ahead == NULL)
+    return;
+  g_mutex_lock (&ahead->lock);
+  ahead->ends = true;
+  g_cond_broadcast (&ahead->wanting);
+  g_mutex_unlock (&ahead->lock);
+  for (guint i = 0; i < ahead->threads->len; i++)
+    g_thread_join (ahead->threads->pdata[i]);
+  g_ptr_array_unref (ahead->threads);
+  g_ptr_array_unref (ahead->stack);
+  g_mutex_clear (&ahead->lock);
+  g_cond_clear (&ahead->wanting);
+  g_cond_clear (&ahead->done);
+  g_free (ahead);
+}
+
+VtreeLooks *
+vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names)
+{
+  if (names->len == 0 || ahead->pinned >= PINNED_MAX)
+    return NULL;
+  VtreeLooks *looks = g_new0 (VtreeLooks, 1);
+  looks->dir = vtree_handle_ref (dir);
+  looks->names = g_ptr_array_ref (names);
+  looks->each = g_new0 (Look, names->len);
+  ahead->pinned++;
+  g_mutex_lock (&ahead->lock);
+  for (guint i = names->len; i-- > 0;) {
+    looks->each[i].of = looks;
+    looks->each[i].name = names->pdata[i];
+    g_ptr_array_add (ahead->stack, &looks->each[i]);
+  }
+  if (may_look (ahead))
+    g_cond_broadcast (&ahead->wanting);
+  g_mutex_unlock (&ahead->lock);
+  return looks;
+}
+
+VtreeLooked *
+vtree_ahead_take (VtreeAhead *ahead, VtreeLooks **looks, guint index)
+{
+  if (*looks == NULL)
+    return NULL;
+  Look *look = &(*looks)->each[index];
+  g_mutex_lock (&ahead->lock);
+  if (look->state == WANTED) { /* what was wanted later was taken before */
+    const Look *top = g_ptr_array_steal_index (ahead->stack, ahead->stack->len - 1);
+    g_assert (top == look);
+  }
+  while (look->state == BEGUN)
+    g_cond_wait (&ahead->done, &ahead->lock);
+  VtreeLooked *looked = g_steal_pointer (&look->looked);
+  ahead->names -= count_names (looked);
+  if (may_look (ahead))
+    g_cond_signal (&ahead->wanting);
+  g_mutex_unlock (&ahead->lock);
+  if (index + 1 == (*looks)->names->len) {
+    g_clear_pointer (looks, vtree_looks_free);
+    ahead->pinned--;
+  }
+  return looked;
+}
