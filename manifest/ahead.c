@@ -10,7 +10,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 
+/* Names that one thread looks at before the next one may help. */
+#define CHUNK 64
 /* Names that were looked at and not taken: 15 MB. */
 #define NAMES_MAX 65536
 /* Directories that are kept open for those below them. */
@@ -20,14 +23,19 @@
 typedef enum {
   WANTED,
   BEGUN,
+  LISTED, /* who waits for it can help */
   DONE
 } State;
 
 typedef struct {
   const VtreeLooks *of;
   const char *name;
-  State state;         /* with the lock */
-  VtreeLooked *looked; /* once it is done */
+  State state; /* with the lock */
+  bool shared; /* with the lock: the walk helps, and closes the place */
+  /* Once it is listed: */
+  VtreeLooked *looked;
+  VtreePlace place;
+  atomic_size_t next; /* of the names, not begun yet */
 } Look;
 
 struct VtreeLooks {
@@ -102,44 +110,49 @@ vtree_see (const VtreePlace *place, const char *name, VtreeSeen *seen)
       place->cache, st, vtree_place_filesystem (place, st), &seen->what);
 }
 
-/* All in PLACE but directories. */
-static bool
-see_all (const VtreePlace *place, VtreeLooked *looked)
+static size_t
+count_names (const VtreeLooked *looked)
 {
-  looked->listing = vtree_listing_read (place->fd, NULL);
-  if (looked->listing == NULL)
-    return false;
-  size_t count = vtree_listing_count (looked->listing);
-  looked->seen = g_try_new (VtreeSeen, MAX (count, 1));
-  if (looked->seen == NULL)
-    return false;
-  for (size_t i = 0; i < count; i++) {
-    const VtreeListingEntry *entry = vtree_listing_peek (looked->listing, i);
-    if (entry->type != DT_DIR)
-      vtree_see (place, entry->name, &looked->seen[i]);
-  }
-  return true;
+  return looked != NULL ? vtree_listing_count (looked->listing) : 0;
 }
 
-/* NULL where anything is wrong: the walk will find the same, and say so. */
+/* Opens and lists it. NULL where anything is wrong: the walk will find the same, and
+ * say so. */
 static VtreeLooked *
-look_at (const VtreeAhead *ahead, const Look *look)
+list (const VtreeAhead *ahead, const Look *look, VtreePlace *place)
 {
   g_autoptr (VtreeLooked) looked = g_new0 (VtreeLooked, 1);
   g_auto (VtreeFd) fd = open_directory (look);
   if (fd < 0 || fstat (fd, &looked->before) != 0)
     return NULL;
-  VtreePlace place = { .fd = fd, .dev = looked->before.st_dev, .cache = ahead->cache };
-  if (!vtree_filesystem_keeps_change_times (fd, &place.filesystem, NULL)
-      || !see_all (&place, looked))
+  *place = (VtreePlace){ .dev = looked->before.st_dev, .cache = ahead->cache };
+  if (!vtree_filesystem_keeps_change_times (fd, &place->filesystem, NULL))
     return NULL;
+  looked->listing = vtree_listing_read (fd, NULL);
+  if (looked->listing == NULL)
+    return NULL;
+  looked->seen = g_try_new (VtreeSeen, MAX (count_names (looked), 1));
+  if (looked->seen == NULL)
+    return NULL;
+  place->fd = vtree_fd_steal (&fd);
   return g_steal_pointer (&looked);
 }
 
-static size_t
-count_names (const VtreeLooked *looked)
+/* Looks at all names that nobody else has begun with, but directories. */
+static void
+see_names (Look *look)
 {
-  return looked != NULL ? vtree_listing_count (looked->listing) : 0;
+  size_t count = count_names (look->looked);
+  for (;;) {
+    size_t first = atomic_fetch_add (&look->next, CHUNK);
+    for (size_t i = first; i < MIN (first + CHUNK, count); i++) {
+      const VtreeListingEntry *entry = vtree_listing_peek (look->looked->listing, i);
+      if (entry->type != DT_DIR)
+        vtree_see (&look->place, entry->name, &look->looked->seen[i]);
+    }
+    if (first + CHUNK >= count)
+      return;
+  }
 }
 
 /* With the lock. The uppermost one is the walk's own: it will be there at once. */
@@ -160,22 +173,39 @@ next_look (VtreeAhead *ahead)
   return g_ptr_array_steal_index (ahead->stack, ahead->stack->len - 2);
 }
 
+/* With the lock, but not all the time. */
+static void
+look_at (VtreeAhead *ahead, Look *look)
+{
+  VtreePlace place = { .fd = -1 };
+  look->state = BEGUN;
+  g_mutex_unlock (&ahead->lock);
+  VtreeLooked *looked = list (ahead, look, &place);
+  g_mutex_lock (&ahead->lock);
+  if (looked != NULL) {
+    ahead->names += count_names (looked);
+    look->looked = looked;
+    look->place = place;
+    look->state = LISTED;
+    g_cond_signal (&ahead->done);
+    g_mutex_unlock (&ahead->lock);
+    see_names (look);
+    g_mutex_lock (&ahead->lock);
+    if (!look->shared)
+      vtree_fd_close (look->place.fd);
+  }
+  look->state = DONE;
+  g_cond_signal (&ahead->done);
+}
+
 static gpointer
 work (gpointer data)
 {
   VtreeAhead *ahead = data;
   Look *look;
   g_mutex_lock (&ahead->lock);
-  while ((look = next_look (ahead)) != NULL) {
-    look->state = BEGUN;
-    g_mutex_unlock (&ahead->lock);
-    VtreeLooked *looked = look_at (ahead, look);
-    g_mutex_lock (&ahead->lock);
-    look->looked = looked;
-    look->state = DONE;
-    ahead->names += count_names (looked);
-    g_cond_signal (&ahead->done);
-  }
+  while ((look = next_look (ahead)) != NULL)
+    look_at (ahead, look);
   g_mutex_unlock (&ahead->lock);
   return NULL;
 }
@@ -238,6 +268,19 @@ vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names)
   return looks;
 }
 
+/* With the lock, but not all the time. */
+static void
+help (VtreeAhead *ahead, Look *look)
+{
+  look->shared = true;
+  g_mutex_unlock (&ahead->lock);
+  see_names (look);
+  g_mutex_lock (&ahead->lock);
+  while (look->state != DONE)
+    g_cond_wait (&ahead->done, &ahead->lock);
+  vtree_fd_close (look->place.fd);
+}
+
 VtreeLooked *
 vtree_ahead_take (VtreeAhead *ahead, VtreeLooks **looks, guint index)
 {
@@ -251,6 +294,8 @@ vtree_ahead_take (VtreeAhead *ahead, VtreeLooks **looks, guint index)
   }
   while (look->state == BEGUN)
     g_cond_wait (&ahead->done, &ahead->lock);
+  if (look->state == LISTED)
+    help (ahead, look);
   VtreeLooked *looked = g_steal_pointer (&look->looked);
   ahead->names -= count_names (looked);
   if (may_look (ahead))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Looking into directories before a walk gets there: other threads list them, stat what
- * is in them and ask the stat cache, while the walk does what only one thread can. For a
- * depth-first walk, which says where it will go:
+ * Looking into directories before a walk gets there: other threads list them, stat
+ * what is in them and ask the stat cache, while the walk does what only one thread can.
+ * For a depth-first walk, which says where it will go:
  *
  *   ahead = vtree_ahead_new (threads, cache);
  *   looks = vtree_ahead_want (ahead, dir, names);     of the directories in DIR
  *   looked = vtree_ahead_take (ahead, &looks, 0);     when it enters the first of them
- *   looked = vtree_ahead_take (ahead, &looks, 1);     …and so on, all that is below that
- *                                                     one and was wanted taken before
+ *   looked = vtree_ahead_take (ahead, &looks, 1);     …and so on, after all that is
+ *                                                     below the first one
  *
  * It is help and no promise: what was not begun when the walk gets there, or failed for
  * whatever reason, is NULL, and the walk looks for itself. Only the walk judges: it
@@ -58,8 +58,8 @@ VtreeAhead *vtree_ahead_new (unsigned threads, const VtreeStatCache *cache);
 void vtree_ahead_free (VtreeAhead *ahead);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeAhead, vtree_ahead_free)
 
-/* Asks for the directories NAMES (of char *, not changed any more) in DIR, which is kept
- * open until the last one is taken. NULL: none of them will be looked at. */
+/* Asks for the directories NAMES (of char *, not changed any more) in DIR, which is
+ * kept open until the last one is taken. NULL: none of them will be looked at. */
 VtreeLooks *vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names);
 
 /* What was seen in directory INDEX, waiting for it if it is being looked at; NULL if

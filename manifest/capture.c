@@ -214,7 +214,7 @@ use_cache (Walk *walk, VtreeNode *node, const VtreeSeen *seen, VtreeCaptureFile 
   if (!seen->known)
     return false;
   uint64_t size = (uint64_t) seen->stat.st_size;
-  vtree_stat_cache_count (state->options->cache);
+  vtree_stat_cache_use (state->options->cache, &seen->what);
   vtree_node_set_content (node, &seen->what.digest, size);
   file->known = true;
   file->digest = seen->what.digest;

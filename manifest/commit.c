@@ -12,6 +12,7 @@
 
 #include "core/mark.h"
 #include "manifest/check.h"
+#include "manifest/present.h"
 #include "manifest/reach.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,6 @@ typedef struct {
   VtreeStatement *statement;
   uint64_t parent_size; /* of the head's manifest, 0: there is none */
   VtreeStatCache *cache;
-  GHashTable *present; /* digests of what the head has; for the cache */
 } Commit;
 
 void
@@ -185,84 +185,6 @@ prepare_statement (Commit *commit, GError **error)
 
 /* --- trusting stat ---------------------------------------------------------------- */
 
-typedef struct {
-  GHashTable *store;   /* VtreeDigest * -> its size, both owned: what is there */
-  GHashTable *digests; /* of these what the head names, in its size */
-} Present;
-
-/* VtreeStoreEach */
-static bool
-note_stored (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
-{
-  const Present *present = context;
-  (void) error;
-  g_hash_table_replace (present->store, vtree_digest_dup (digest),
-                        g_memdup2 (&size, sizeof size));
-  return true;
-}
-
-/* VtreePackEach */
-static bool
-note_packed (void *context, uint64_t index, const VtreePackEntry *entry, GError **error)
-{
-  (void) index;
-  return note_stored (context, &entry->digest, entry->size, error);
-}
-
-/* One listing costs less than a look for each object. */
-static bool
-list_store (Present *present, const VtreeStore *store, GError **error)
-{
-  VtreePacks *packs = vtree_store_packs (store);
-  g_autoptr (GArray) names = vtree_packs_list (packs, error);
-  if (names == NULL || !vtree_store_foreach (store, note_stored, present, error))
-    return false;
-  for (guint i = 0; i < names->len; i++) {
-    bool whole; /* what is wrong with its index makes it one that has less */
-    if (!vtree_packs_scan (packs, &g_array_index (names, VtreeDigest, i), note_packed,
-                           present, NULL, &whole, error))
-      return false;
-  }
-  return true;
-}
-
-/* VtreeStoreEach */
-static bool
-note_present (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
-{
-  const Present *present = context;
-  const uint64_t *stored = g_hash_table_lookup (present->store, digest);
-  (void) error;
-  if (stored != NULL && *stored == size)
-    vtree_digest_set_add (present->digests, digest);
-  return true;
-}
-
-/* What the head names stays in the store as long as our lock lasts, if it is there: in
- * one that has lost something, or says what it likes, it may not be. */
-static bool
-list_present (Commit *commit, GError **error)
-{
-  g_autoptr (VtreeStore) store = vtree_store_new (commit->repo, error);
-  VtreeObjectSpec spec = { .digest = commit->statement->parent,
-                           .size = commit->parent_size,
-                           .policy = VTREE_VERITY_AUTO,
-                           .own_file = true };
-  if (store == NULL)
-    return false;
-  g_autoptr (VtreeObject) object = vtree_store_open_object (store, &spec, error);
-  g_autoptr (VtreePages) pages
-    = object != NULL ? vtree_pages_new (object, error) : NULL;
-  g_autoptr (VtreeView) view = pages != NULL ? vtree_view_new (pages, error) : NULL;
-  commit->present = vtree_digest_set_new ();
-  g_autoptr (GHashTable) stored = g_hash_table_new_full (
-    vtree_digest_hash, vtree_digest_equal_func, g_free, g_free);
-  Present present = { stored, commit->present };
-  return view != NULL && list_store (&present, store, error)
-         && vtree_reach_foreach (view, note_present, &present, error);
-}
-
-/* Without a head that can be read there is nothing to be trusted. */
 static bool
 load_cache (Commit *commit, VtreeCaptureOptions *capture, const VtreeRepo *repo,
             GError **error)
@@ -279,11 +201,30 @@ load_cache (Commit *commit, VtreeCaptureOptions *capture, const VtreeRepo *repo,
                              commit->options->ref, capture->alg, filter, error);
   if (commit->cache == NULL)
     return false;
-  g_autoptr (GError) failed = NULL;
-  if (commit->parent_size > 0 && list_present (commit, &failed))
-    vtree_stat_cache_restrict (commit->cache, commit->present);
   capture->cache = commit->cache;
   return true;
+}
+
+/* Captures while what the head has is listed. Where that lacks what the cache answered
+ * with, all is done again with what there is. Without a head that can be read there is
+ * nothing to be trusted. */
+static VtreeBuilder *
+capture_trusting (Commit *commit, int fd, const char *dir,
+                  const VtreeCaptureOptions *capture, GError **error)
+{
+  const VtreeStatement *statement = commit->statement;
+  if (commit->parent_size == 0 || vtree_stat_cache_is_empty (commit->cache)) {
+    vtree_stat_cache_clear (commit->cache);
+    return vtree_capture (fd, dir, capture, commit->ingest, error);
+  }
+  g_autoptr (VtreePresent) present
+    = vtree_present_new (commit->repo, &statement->parent, commit->parent_size);
+  g_autoptr (VtreeBuilder) builder
+    = vtree_capture (fd, dir, capture, commit->ingest, error);
+  if (builder == NULL
+      || vtree_stat_cache_restrict (commit->cache, vtree_present_wait (present)))
+    return g_steal_pointer (&builder);
+  return vtree_capture (fd, dir, capture, commit->ingest, error);
 }
 
 static bool
@@ -319,7 +260,8 @@ capture_tree (Commit *commit, const char *dir, const VtreeCaptureOptions *wanted
   if (!load_cache (commit, &capture, commit->repo, error))
     return NULL;
   g_autoptr (VtreeBuilder) builder
-    = vtree_capture (fd, dir, &capture, commit->ingest, error);
+    = commit->cache != NULL ? capture_trusting (commit, fd, dir, &capture, error)
+                            : vtree_capture (fd, dir, &capture, commit->ingest, error);
   return builder != NULL ? vtree_builder_finish (builder, error) : NULL;
 }
 
@@ -471,7 +413,6 @@ clear_commit (Commit *commit)
 {
   g_clear_pointer (&commit->ingest, vtree_ingest_free);
   g_clear_pointer (&commit->cache, vtree_stat_cache_free);
-  g_clear_pointer (&commit->present, g_hash_table_unref);
   g_clear_pointer (&commit->root, g_bytes_unref);
   g_clear_pointer (&commit->sig, g_bytes_unref);
   g_clear_pointer (&commit->statement, vtree_statement_free);

@@ -47,7 +47,8 @@ struct VtreeStatCache {
   const Record *records;
   uint64_t count;
   bool same_filter;
-  GHashTable *present; /* borrowed */
+  bool *used;          /* of each record */
+  GHashTable *present; /* borrowed; NULL: not known yet */
   time_t began;
   uint64_t hits;
 
@@ -98,6 +99,7 @@ use_bytes (VtreeStatCache *cache, GBytes *bytes)
   cache->bytes = g_bytes_ref (bytes);
   cache->records = (const Record *) (const void *) (data + sizeof header);
   cache->count = header.count;
+  cache->used = g_new0 (bool, header.count);
   cache->same_filter = header.filter == cache->header.filter;
 }
 
@@ -143,17 +145,49 @@ vtree_stat_cache_free (VtreeStatCache *cache)
 {
   if (cache == NULL)
     return;
-  g_clear_pointer (&cache->bytes, g_bytes_unref);
+  vtree_stat_cache_clear (cache);
   g_array_unref (cache->noted);
   g_mutex_clear (&cache->lock);
   g_free (cache->directory);
   g_free (cache);
 }
 
+bool
+vtree_stat_cache_is_empty (const VtreeStatCache *cache)
+{
+  return cache->count == 0;
+}
+
 void
+vtree_stat_cache_clear (VtreeStatCache *cache)
+{
+  cache->count = 0;
+  cache->records = NULL;
+  g_clear_pointer (&cache->used, g_free);
+  g_clear_pointer (&cache->bytes, g_bytes_unref);
+}
+
+static bool
+is_present (const VtreeStatCache *cache, const Record *record)
+{
+  VtreeDigest digest;
+  vtree_digest_init (&digest, cache->alg, record->digest);
+  return record->size == 0 || g_hash_table_contains (cache->present, &digest);
+}
+
+bool
 vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present)
 {
+  bool ok = true;
   cache->present = present;
+  for (uint64_t i = 0; ok && i < cache->count; i++)
+    ok = !cache->used[i] || is_present (cache, &cache->records[i]);
+  if (ok)
+    return true;
+  memset (cache->used, 0, cache->count);
+  g_array_set_size (cache->noted, 0);
+  cache->hits = 0;
+  return false;
 }
 
 /* --- asking and telling ----------------------------------------------------------- */
@@ -198,11 +232,13 @@ vtree_stat_cache_find (const VtreeStatCache *cache, const struct stat *stat,
   const Record *found
     = may_be ? bsearch (&key, cache->records, cache->count, sizeof key, compare_records)
              : NULL;
-  if (found == NULL || !same_state (found, &key) || cache->present == NULL)
+  if (found == NULL || !same_state (found, &key)
+      || (cache->present != NULL && !is_present (cache, found)))
     return false;
   vtree_digest_init (&known->digest, cache->alg, found->digest);
   known->plain = cache->same_filter && (found->flags & PLAIN) != 0;
-  return found->size == 0 || g_hash_table_contains (cache->present, &known->digest);
+  known->index = (uint64_t) (found - cache->records);
+  return true;
 }
 
 void
@@ -222,8 +258,9 @@ vtree_stat_cache_note (VtreeStatCache *cache, const struct stat *stat,
 }
 
 void
-vtree_stat_cache_count (VtreeStatCache *cache)
+vtree_stat_cache_use (VtreeStatCache *cache, const VtreeStatKnown *known)
 {
+  cache->used[known->index] = true;
   cache->hits++;
 }
 

@@ -6,7 +6,8 @@
  * decides what gets signed.
  *
  *   cache = vtree_stat_cache_load (paths, repo, ref, alg, filter);
- *   vtree_stat_cache_find (…), vtree_stat_cache_note (…)    while capturing
+ *   vtree_stat_cache_find (…), _use (…), _note (…)          while capturing
+ *   vtree_stat_cache_restrict (cache, present)              false: once more
  *   vtree_stat_cache_save (cache, &error)                   after the commit
  *
  * Whatever is wrong with a saved one (another version, damage, somebody else's file) it
@@ -30,6 +31,7 @@ typedef struct VtreeStatCache VtreeStatCache;
 typedef struct {
   VtreeDigest digest; /* not set for an empty file */
   bool plain;         /* it had no xattr that FILTER takes */
+  uint64_t index;     /* of what was found; for vtree_stat_cache_use() */
 } VtreeStatKnown;
 
 /* That of REF in the repository at REPO (a path; its real one counts), empty where
@@ -42,9 +44,15 @@ VtreeStatCache *vtree_stat_cache_load (const VtreePaths *paths, const char *repo
 void vtree_stat_cache_free (VtreeStatCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStatCache, vtree_stat_cache_free)
 
-/* Digests that may be answered with: a set of VtreeDigest *, borrowed. Without it
- * nothing is found. */
-void vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present);
+/* Whether nothing will be found. */
+bool vtree_stat_cache_is_empty (const VtreeStatCache *cache);
+/* Forgets what was saved. */
+void vtree_stat_cache_clear (VtreeStatCache *cache);
+
+/* PRESENT: digests that the store has, a set of VtreeDigest *, borrowed; from now on no
+ * other is answered with. False if one was used already: then what was noted is
+ * forgotten, and the capture has to be done again. Nothing else is called meanwhile. */
+bool vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present);
 
 /* Whether the file of STAT is known. FILESYSTEM: which one it is on, 0: one whose times
  * say nothing, then it is not. Thread-safe. */
@@ -55,8 +63,10 @@ bool vtree_stat_cache_find (const VtreeStatCache *cache, const struct stat *stat
 void vtree_stat_cache_note (VtreeStatCache *cache, const struct stat *stat,
                             uint64_t filesystem, const VtreeStatKnown *known);
 
-/* Counts a file that was found and not read; from one thread at a time. */
-void vtree_stat_cache_count (VtreeStatCache *cache);
+/* To be told of each file whose contents are what was found; from one thread at a
+ * time. */
+void vtree_stat_cache_use (VtreeStatCache *cache, const VtreeStatKnown *known);
+/* How many there were. */
 uint64_t vtree_stat_cache_hits (const VtreeStatCache *cache);
 
 /* Replaces the saved one by what was noted, if that is not the same. Errors:

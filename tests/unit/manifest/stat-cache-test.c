@@ -89,7 +89,7 @@ save (Fixture *f, unsigned count, time_t seconds)
   g_autoptr (VtreeStatCache) cache = load_as (f, &usual);
   for (unsigned i = 0; i < count; i++) {
     unsigned other = i * 37 % count; /* in no order; COUNT has no 37 in it */
-    VtreeStatKnown known = { digest_of (other), other % 2 == 1 };
+    VtreeStatKnown known = { .digest = digest_of (other), .plain = other % 2 == 1 };
     files[other] = stat_of (other, seconds);
     vtree_stat_cache_note (cache, &files[other], FILESYSTEM, &known);
     vtree_digest_set_add (f->present, &known.digest);
@@ -218,7 +218,7 @@ test_no_filesystem (Fixture *f, gconstpointer unused)
   (void) unused;
   {
     g_autoptr (VtreeStatCache) cache = load_as (f, &usual);
-    VtreeStatKnown known = { digest_of (7), true };
+    VtreeStatKnown known = { .digest = digest_of (7), .plain = true };
     files[7] = stat_of (7, SETTLED);
     vtree_digest_set_add (f->present, &known.digest);
     vtree_stat_cache_note (cache, &files[7], 0, &known);
@@ -248,7 +248,7 @@ test_settled (Fixture *f, gconstpointer row)
   g_assert_cmpuint (count_found (f, &usual, 20), ==, times[i].remembered ? 20 : 0);
 }
 
-/* Without a head nothing may be answered with; with one, only what it has. */
+/* Once it is known what the head has, nothing else is answered with. */
 static void
 test_present (Fixture *f, gconstpointer unused)
 {
@@ -260,10 +260,42 @@ test_present (Fixture *f, gconstpointer unused)
   g_hash_table_remove_all (f->present);
   g_assert_cmpuint (count_found (f, &usual, 20), ==, 1); /* the empty file */
   g_autoptr (VtreeStatCache) cache = load_as (f, &usual);
-  vtree_stat_cache_restrict (cache, NULL);
+  vtree_stat_cache_clear (cache);
+  g_assert_true (vtree_stat_cache_is_empty (cache));
   VtreeStatKnown known;
   for (unsigned i = 0; i < 20; i++)
     g_assert_false (is_found (cache, i, &known));
+}
+
+/* Who used what turns out not to be there has to begin again, with nothing noted. */
+static void
+test_used_and_not_present (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  g_autoptr (GError) error = NULL;
+  save (f, 20, SETTLED);
+  VtreeDigest digest = digest_of (7);
+  g_hash_table_remove (f->present, &digest);
+  g_autoptr (VtreeStatCache) cache = vtree_stat_cache_load (
+    f->paths, usual.repo, usual.ref, usual.alg, usual.filter, &error);
+  g_assert_no_error (error);
+  VtreeStatKnown known;
+  for (unsigned i = 6; i < 8; i++) {
+    g_assert_true (is_found (cache, i, &known));
+    vtree_stat_cache_use (cache, &known);
+    vtree_stat_cache_note (cache, &files[i], FILESYSTEM, &known);
+  }
+  g_assert_false (vtree_stat_cache_restrict (cache, f->present));
+  g_assert_cmpuint (vtree_stat_cache_hits (cache), ==, 0);
+  g_assert_false (is_found (cache, 7, &known));
+  g_assert_true (is_found (cache, 6, &known));
+  vtree_stat_cache_use (cache, &known);
+  vtree_stat_cache_note (cache, &files[6], FILESYSTEM, &known);
+  g_assert_true (vtree_stat_cache_restrict (cache, f->present));
+  g_assert_cmpuint (vtree_stat_cache_hits (cache), ==, 1);
+  vtree_stat_cache_save (cache, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (count_found (f, &usual, 20), ==, 1);
 }
 
 /* --- the file --------------------------------------------------------------------- */
@@ -377,6 +409,7 @@ main (int argc, char **argv)
   ADD ("/manifest/stat-cache/filesystem", test_filesystem);
   ADD ("/manifest/stat-cache/no-filesystem", test_no_filesystem);
   ADD ("/manifest/stat-cache/present", test_present);
+  ADD ("/manifest/stat-cache/used-and-not-present", test_used_and_not_present);
   ADD ("/manifest/stat-cache/damage", test_damage);
   ADD ("/manifest/stat-cache/not-ours", test_not_ours);
   ADD ("/manifest/stat-cache/directory-of-others", test_directory_of_others);
