@@ -60,8 +60,8 @@ struct vtree_status {
   uint64_t passthrough_held;  /* backing files that the kernel holds now */
   uint64_t prefetched_files;  /* pushed ahead of their readers */
   uint64_t prefetched_bytes;
-  uint64_t reads_spliced;     /* answered from the object's own pages */
-  uint64_t reads_ahead;       /* answered with what had been verified ahead */
+  uint64_t reads_spliced; /* answered from the object's own pages */
+  uint64_t reads_ahead;   /* answered with what had been verified ahead */
   uint64_t reserved[9];
   char ref[VTREE_STATUS_REF_MAX];
   char manifest[VTREE_STATUS_DIGEST_MAX];

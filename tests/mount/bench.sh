@@ -16,7 +16,7 @@ with open(sys.argv[1]) as file:
 steps = {(s["pinned"], s["peer"], s["step"]) for s in d["samples"]}
 peers = {"native", "daemon-verified", "simulated-kernel"}
 assert not d["absent"] and {p for _f, p, _s in steps} == peers, d["absent"]
-assert len(steps) == 2 * len(peers) * 9, len(steps)
+assert len(steps) == 2 * len(peers) * 11, len(steps)
 targets = {t["target"] for t in d["targets"]}
 assert {"second pass", "requests", "mount, ms", "memory, MB"} <= targets, targets
 assert all(t["reached"] for t in d["targets"]

@@ -96,7 +96,7 @@ mount_app readahead=off
 own=$(readahead) || own=
 unmount_app
 if [ -w /sys/class/bdi ] && [ -n "$own" ]; then
-  for row in ":1024" "readahead=auto:1024" "readahead=256:256" "readahead=off:$own"; do
+  for row in ":512" "readahead=auto:512" "readahead=256:256" "readahead=off:$own"; do
     mount_app "${row%:*}"
     check_equal "readahead, ${row%:*}" "$(readahead)" "${row#*:}"
     unmount_app
