@@ -131,6 +131,14 @@ vtree_store_dup (const VtreeStore *store, GError **error)
 }
 
 void
+vtree_store_peek_fds (const VtreeStore *store, int fds[VTREE_STORE_DESCRIPTORS])
+{
+  fds[0] = store->objects_fd;
+  fds[1] = store->merkle_fd;
+  fds[2] = vtree_packs_peek_fd (store->packs);
+}
+
+void
 vtree_store_free (VtreeStore *store)
 {
   if (store == NULL)

@@ -20,6 +20,10 @@ VtreeStore *vtree_store_open (const char *path, VtreeDigestAlg alg, GError **err
 /* Another one of the same place, with descriptors of its own. Errors:
  * VTREE_ERRNO_ERROR. */
 VtreeStore *vtree_store_dup (const VtreeStore *store, GError **error);
+
+/* The descriptors that it holds as such, borrowed; -1 where it has none. */
+#define VTREE_STORE_DESCRIPTORS 3
+void vtree_store_peek_fds (const VtreeStore *store, int fds[VTREE_STORE_DESCRIPTORS]);
 void vtree_store_free (VtreeStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeStore, vtree_store_free)
 

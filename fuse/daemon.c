@@ -94,13 +94,27 @@ follow_parent (pid_t parent, GError **error)
          || vtree_error_set (error, VTREE_ERROR_FAILED, "the parent process has ended");
 }
 
+/* What the kernel serves by itself has no place in its page cache for what is pushed. */
+static uint64_t
+bytes_to_push (const VtreeMountOptions *options)
+{
+  if (options->io == VTREE_IO_PASSTHROUGH || options->prefetch == VTREE_PREFETCH_OFF)
+    return 0;
+  return options->prefetch == VTREE_PREFETCH_BYTES ? options->prefetch_bytes
+                                                   : VTREE_PREFETCH_AUTO;
+}
+
 static bool
 confine (const VtreeDaemonOptions *options, bool passthrough, GError **error)
 {
   setsid ();
   umask (077);
+  /* A thread of ours may wait for a READ: see push.h. */
+  bool pushes = bytes_to_push (options->options) > 0;
   return vtree_privilege_drop (kept_privileges (options, passthrough), error)
-         && vtree_privilege_no_new (error) && vtree_privilege_detach (error);
+         && vtree_privilege_no_new (error)
+         && (!pushes || vtree_privilege_no_core (error))
+         && vtree_privilege_detach (error);
 }
 
 /* What is told when the connection stands. */
@@ -138,19 +152,9 @@ make_passthrough (const VtreeDaemonOptions *options, VtreeFs *fs)
   return passthrough;
 }
 
-/* What the kernel serves by itself has no place in its page cache for what is pushed. */
-static uint64_t
-bytes_to_push (const VtreeMountOptions *options)
-{
-  if (options->io == VTREE_IO_PASSTHROUGH || options->prefetch == VTREE_PREFETCH_OFF)
-    return 0;
-  return options->prefetch == VTREE_PREFETCH_BYTES ? options->prefetch_bytes
-                                                   : VTREE_PREFETCH_AUTO;
-}
-
 static bool
-serve (const VtreeDaemonOptions *options, Report *report, int keeper_fd,
-       bool *unmounted, GError **error)
+serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
+       GError **error)
 {
   char key[VTREE_KEY_ID_TEXT_MAX];
   VtreeFsOptions fs_options = options->fs;
@@ -170,7 +174,6 @@ serve (const VtreeDaemonOptions *options, Report *report, int keeper_fd,
         .store = options->origin->store,
         .log = options->log,
         .prefetch = bytes_to_push (options->options),
-        .keeper = keeper_fd,
         .io_uring = options->options->io_uring == VTREE_IO_URING_AUTO,
         .device = options->device,
         .ready = settle,
@@ -188,7 +191,7 @@ run (const VtreeDaemonOptions *options, int report_fd, int keeper_fd)
   vtree_fd_close (options->handoff);
   vtree_fd_close (options->notify);
   log_notes (options);
-  bool ok = serve (options, &report, keeper_fd, &unmounted, &error);
+  bool ok = serve (options, &report, &unmounted, &error);
   if (!ok && report.fd < 0)
     vtree_log_write (options->log, VTREE_LOG_ERROR, "%s: %s", options->dir,
                      error->message);

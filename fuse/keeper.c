@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The keeper. Owns its pipe: a byte is what the daemon wants, an end of file that the
- * mount has gone already, or that the daemon was killed.
+ * The keeper. Owns its pipe: one byte means "unmount", an end of file without it that
+ * the mount has gone already, or that the daemon was killed.
  */
 #include "fuse/keeper.h"
 
@@ -16,8 +16,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define WORD_UNMOUNT 'u'
-#define WORD_REFUSE 'r'
+/* A killed daemon's requests are refused until none has come for a moment, and for so
+ * long at most: whoever asks again and again is told by the kernel as we let go. */
+#define REFUSE_MOMENT 50                 /* milliseconds */
+#define REFUSE_TIME (2 * G_USEC_PER_SEC) /* microseconds */
 
 /* The keeper outlives what ends the daemon: a terminal that closes, a session that is
  * told to end. */
@@ -42,15 +44,13 @@ prepare (int fd, int device, GError **error)
          && vtree_privilege_drop (VTREE_KEEP_MOUNT | VTREE_KEEP_READ, error);
 }
 
-/* What comes next through FD; an end of file counts as 0. */
-static char
-next_word (int fd)
+static void
+refuse_waiting (int device)
 {
-  char word = 0;
-  ssize_t got;
-  while ((got = read (fd, &word, 1)) < 0 && errno == EINTR)
+  gint64 end = g_get_monotonic_time () + REFUSE_TIME;
+  while (device >= 0 && g_get_monotonic_time () < end
+         && vtree_refuse_next (device, REFUSE_MOMENT))
     continue;
-  return got == 1 ? word : 0;
 }
 
 static int
@@ -58,16 +58,17 @@ run (const char *dir, int device, int fd)
 {
   g_autoptr (GError) error = NULL;
   g_auto (VtreeFd) own = device < 0 ? -1 : vtree_refuse_prepare (device);
-  char word;
+  char byte;
+  ssize_t got;
   if (!prepare (fd, own, &error))
     return 1;
-  while ((word = next_word (fd)) == WORD_REFUSE)
-    vtree_refuse_waiting (own);
-  if (word == 0)
-    vtree_refuse_waiting (own);
+  while ((got = read (fd, &byte, 1)) < 0 && errno == EINTR)
+    continue;
+  if (got == 0)
+    refuse_waiting (own);
   /* Nothing is dead while we hold it. */
   vtree_fd_replace_take (&own, -1);
-  if (word == WORD_UNMOUNT)
+  if (got == 1)
     vtree_channel_unmount_dead (dir);
   return 0;
 }
@@ -89,22 +90,10 @@ vtree_keeper_start (const char *dir, int device, int *fd, pid_t *pid, GError **e
   return true;
 }
 
-static void
-say (int fd, char word)
-{
-  while (write (fd, &word, 1) < 0 && errno == EINTR)
-    continue;
-}
-
-void
-vtree_keeper_refuse (int fd)
-{
-  say (fd, WORD_REFUSE);
-}
-
 void
 vtree_keeper_unmount_take (int fd)
 {
   g_auto (VtreeFd) owned = fd;
-  say (owned, WORD_UNMOUNT);
+  while (write (owned, "u", 1) < 0 && errno == EINTR)
+    continue;
 }

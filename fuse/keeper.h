@@ -20,8 +20,5 @@
 bool vtree_keeper_start (const char *dir, int device, int *fd, pid_t *pid,
                          GError **error);
 
-/* The daemon answers nothing any more, and something may wait for an answer, as above. */
-void vtree_keeper_refuse (int fd);
-
 /* The daemon's last word: unmount. Takes FD. */
 void vtree_keeper_unmount_take (int fd);

@@ -15,15 +15,18 @@
 #include <string.h>
 
 /* What the kernel shall do for us. No AUTO_INVAL_DATA (nothing changes), no
- * READDIRPLUS_AUTO (attributes are as cheap as names). SPLICE_WRITE concerns
- * fuse_reply_data() alone; SPLICE_MOVE would take the pages of the objects' own cache
- * out of it, or try to. */
+ * READDIRPLUS_AUTO (attributes are as cheap as names). Of what we
+ * call SPLICE_WRITE concerns fuse_reply_data() alone; SPLICE_MOVE would take the pages
+ * of the objects' own cache out of it, or try to. */
 #define WANTED                                                                         \
   (FUSE_CAP_ASYNC_READ | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR                  \
    | FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_DIO | FUSE_CAP_NO_OPEN_SUPPORT              \
    | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT  \
    | FUSE_CAP_SPLICE_WRITE)
 #define BACKGROUND_MAX 64
+/* Nothing is written: this is what a request's buffer, and so refuse.c's, is as large
+ * as, whatever the size of a page. */
+#define WRITE_MAX (1024 * 1024)
 /* Larger ones are refused: a reply to GETXATTR or LISTXATTR (the kernel asks for no
  * more than XATTR_SIZE_MAX and XATTR_LIST_MAX, 64 KiB) or READDIR. */
 #define REPLY_MAX (1024 * 1024)
@@ -45,6 +48,7 @@ op_init (void *userdata, struct fuse_conn_info *conn)
   if (vtree_fs_has_acls (ops->fs))
     wanted |= FUSE_CAP_POSIX_ACL;
   conn->want = conn->capable & wanted;
+  conn->max_write = MIN (conn->max_write, WRITE_MAX);
   conn->max_background = BACKGROUND_MAX;
   conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
   ops->no_opendir = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;

@@ -20,7 +20,7 @@
 #define WINDOW_FACTOR 4
 /* Entries of a directory that are looked at for one request, and how many that the
  * kernel does not know end it: somebody who reads by names, and lists nothing. */
-#define LOOKS_MAX 256
+#define LOOKS_MAX 128
 #define STRANGERS_MAX 16
 /* So many directories are pushed as they are listed after one of them has been read by
  * READ; the last of them without their first files, which then are. */
@@ -63,6 +63,7 @@ struct VtreePrefetch {
   Bits *done;   /* its contents have been handed to the kernel */
   Bits *queued; /* it waits to be pushed */
   atomic_uint_fast64_t files, bytes;
+  atomic_bool off; /* nothing will be pushed any more */
 
   GMutex lock; /* all below */
   GCond changed;
@@ -256,6 +257,14 @@ push_patiently (VtreePrefetch *prefetch, uint64_t node, const VtreeStoreLoad *lo
   return result;
 }
 
+/* Another file may have more luck, or this one later. */
+static bool
+is_passing (int result)
+{
+  return result == -ENOENT || result == -ENOMEM || result == -EAGAIN
+         || result == -EINTR;
+}
+
 /* False ends it all. */
 static bool
 push_batch (VtreePrefetch *prefetch, const Batch *batch)
@@ -267,12 +276,12 @@ push_batch (VtreePrefetch *prefetch, const Batch *batch)
     if (!load->loaded || test_bit (prefetch->done, node))
       continue;
     int result = push_patiently (prefetch, node, load, &waits);
-    if (result != 0 && result != -ENOENT)
-      return false;
-    if (result != 0) {
+    if (result == -ENOENT)
       clear_bit (prefetch->known, node);
+    if (is_passing (result))
       continue;
-    }
+    if (result != 0)
+      return false;
     set_bit (prefetch->done, node);
     atomic_fetch_add_explicit (&prefetch->files, 1, memory_order_relaxed);
     atomic_fetch_add_explicit (&prefetch->bytes, load->size, memory_order_relaxed);
@@ -296,6 +305,7 @@ run (gpointer data)
     vtree_store_free (batch.store);
     prefetch->calls->end (prefetch->context);
   }
+  atomic_store (&prefetch->off, true);
   g_mutex_lock (&prefetch->lock);
   prefetch->runs = false;
   prefetch->ends = true;
@@ -410,7 +420,8 @@ decide_read (VtreePrefetch *prefetch, bool again, Plan *plan)
   if (recent->listed)
     prefetch->credit = CREDIT;
   recent->listed = false;
-  plan->dropped = again && g_get_monotonic_time () - recent->when > DROPPED_AFTER;
+  plan->dropped = again && recent->when != 0
+                  && g_get_monotonic_time () - recent->when > DROPPED_AFTER;
   widen (prefetch, recent, plan);
   g_mutex_unlock (&prefetch->lock);
 }
@@ -443,7 +454,7 @@ vtree_prefetch_read (VtreePrefetch *prefetch, uint64_t node)
 {
   Plan plan = { 0 };
   uint32_t n;
-  if (prefetch == NULL || node > prefetch->inodes)
+  if (prefetch == NULL || node > prefetch->inodes || atomic_load (&prefetch->off))
     return;
   bool again = set_bit (prefetch->done, node);
   if (!vtree_fs_place (prefetch->fs, node, &plan.directory, &n))
@@ -457,7 +468,8 @@ void
 vtree_prefetch_listed (VtreePrefetch *prefetch, uint64_t node)
 {
   Plan plan = { 0 };
-  if (prefetch == NULL || !vtree_fs_children (prefetch->fs, node, &plan.directory))
+  if (prefetch == NULL || atomic_load (&prefetch->off)
+      || !vtree_fs_children (prefetch->fs, node, &plan.directory))
     return;
   decide_listed (prefetch, &plan);
   carry_out (prefetch, &plan);

@@ -124,3 +124,10 @@ vtree_privilege_no_new (GError **error)
   return prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
          || vtree_error_set_errno (error, errno, "set no_new_privs");
 }
+
+bool
+vtree_privilege_no_core (GError **error)
+{
+  return prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+         || vtree_error_set_errno (error, errno, "leave no core");
+}

@@ -32,3 +32,7 @@ bool vtree_privilege_drop (VtreeKeep keep, GError **error);
 
 /* no_new_privs: nothing that is executed from here on has more rights. */
 bool vtree_privilege_no_new (GError **error);
+
+/* A process that crashes waits, before anything of it is closed, for all its threads,
+ * unless it leaves no core: it shall leave none. */
+bool vtree_privilege_no_core (GError **error);

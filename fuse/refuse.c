@@ -17,25 +17,22 @@
 /* The kernel wants room for the largest request that libfuse settled on: a page for the
  * header, 1 MiB of a WRITE. */
 #define REQUEST_MAX (1024 * 1024 + 2 * 4096)
-/* Milliseconds without a request. */
-#define MOMENT 50
-
 int
 vtree_refuse_prepare (int device)
 {
   uint32_t other = (uint32_t) device;
-  g_auto (VtreeFd) fd = open ("/dev/fuse", O_RDWR | O_CLOEXEC);
+  g_auto (VtreeFd) fd = open ("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 || ioctl (fd, FUSE_DEV_IOC_CLONE, &other) != 0)
     return -1;
   return vtree_fd_steal (&fd);
 }
 
 static bool
-has_request (int device)
+has_request (int device, int moment)
 {
   struct pollfd pollfd = { .fd = device, .events = POLLIN };
   int count;
-  while ((count = poll (&pollfd, 1, MOMENT)) < 0 && errno == EINTR)
+  while ((count = poll (&pollfd, 1, moment)) < 0 && errno == EINTR)
     continue;
   return count == 1 && (pollfd.revents & POLLERR) == 0;
 }
@@ -47,12 +44,13 @@ wants_answer (uint32_t opcode)
          && opcode != FUSE_INTERRUPT;
 }
 
-/* Takes one request into BUFFER and refuses it; false: there is no connection. */
+/* Takes one request into BUFFER and refuses it; false: there is none. */
 static bool
 refuse (int device, uint8_t *buffer)
 {
   struct fuse_in_header header;
   ssize_t got = read (device, buffer, REQUEST_MAX);
+  /* ENOENT, EAGAIN: whoever asked has gone. */
   if (got < 0)
     return errno == EINTR || errno == EAGAIN || errno == ENOENT;
   if (got < (ssize_t) sizeof header)
@@ -62,14 +60,14 @@ refuse (int device, uint8_t *buffer)
     return true;
   struct fuse_out_header answer
     = { .len = sizeof answer, .error = -ENOTCONN, .unique = header.unique };
-  /* ENOENT: whoever asked has gone. */
   return write (device, &answer, sizeof answer) >= 0 || errno == ENOENT;
 }
 
-void
-vtree_refuse_waiting (int device)
+bool
+vtree_refuse_next (int device, int moment)
 {
-  g_autofree uint8_t *buffer = device < 0 ? NULL : g_try_malloc (REQUEST_MAX);
-  while (buffer != NULL && has_request (device) && refuse (device, buffer))
-    continue;
+  if (!has_request (device, moment))
+    return false;
+  g_autofree uint8_t *buffer = g_try_malloc (REQUEST_MAX);
+  return buffer != NULL && refuse (device, buffer);
 }

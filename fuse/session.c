@@ -7,9 +7,9 @@
 
 #include "core/error.h"
 #include "core/pool.h"
-#include "fuse/keeper.h"
 #include "fuse/ops.h"
 #include "fuse/push.h"
+#include "fuse/refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,9 @@
 #include <stdlib.h>
 #include <syslog.h>
 #include <unistd.h>
+
+/* Milliseconds between looks whether the pushing thread has ended. */
+#define REFUSE_MOMENT 5
 
 /* One that waits for a disk must not hold up the names that another could answer. */
 #define THREADS_MIN 2
@@ -93,17 +96,19 @@ is_disconnected (int device)
 
 /* The loop's threads may have taken a READ and not answered it, and others wait, for
  * which the pushing thread may wait: what was taken is given up with our descriptor, in
- * whose place another is left for the session to close; the keeper refuses the rest. */
+ * whose place another is left for the session to close; the rest is refused. */
 static void
-end_pushing (VtreePrefetch *prefetch, int device, int keeper, bool unmounted)
+end_pushing (VtreePrefetch *prefetch, int device, bool unmounted)
 {
   vtree_prefetch_end (prefetch);
   if (unmounted || vtree_prefetch_has_ended (prefetch))
     return;
+  g_auto (VtreeFd) own = vtree_refuse_prepare (device);
   g_auto (VtreeFd) null = open ("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || dup3 (null, device, O_CLOEXEC) < 0)
+  if (own < 0 || null < 0 || dup3 (null, device, O_CLOEXEC) < 0)
     return;
-  vtree_keeper_refuse (keeper);
+  while (!vtree_prefetch_has_ended (prefetch))
+    vtree_refuse_next (own, REFUSE_MOMENT);
 }
 
 static bool
@@ -126,7 +131,7 @@ run (Session *session, const VtreeSessionOptions *options, VtreePrefetch *prefet
     fuse_session_exit (session);
   ok = loop (session, threads, ok ? error : NULL) && ok;
   *unmounted = is_disconnected (device);
-  end_pushing (prefetch, device, options->keeper, *unmounted);
+  end_pushing (prefetch, device, *unmounted);
   fuse_remove_signal_handlers (session);
   return ok;
 }
@@ -165,21 +170,18 @@ vtree_session_run_take (const VtreeSessionOptions *options, bool *unmounted,
     vtree_fd_close (options->device);
     return vtree_error_set (error, VTREE_ERROR_FAILED, "serve: libfuse refuses");
   }
-  /* Answers what waits before there is no session any more. */
-  g_autoptr (VtreeLater) later = vtree_later_new (vtree_ops_later_calls (), &ops);
-  ops.later = later;
-  g_autoptr (VtreeUring) rings
-    = uring != NULL ? vtree_uring_new (later_ends, later) : NULL;
-  ops.uring = rings;
-  VtreePush push = { .session = session,
-                     .store = options->store,
-                     .log = options->log,
-                     .device = options->device,
-                     .keeper = options->keeper };
+  VtreePush push
+    = { .store = options->store, .log = options->log, .device = options->device };
   g_autoptr (VtreePrefetch) prefetch = NULL;
   if (options->prefetch > 0)
     prefetch
       = vtree_prefetch_new (options->fs, vtree_push_calls (), &push, options->prefetch);
   ops.prefetch = prefetch;
+  /* Answers what waits before there is no session any more, nor a prefetch to tell. */
+  g_autoptr (VtreeLater) later = vtree_later_new (vtree_ops_later_calls (), &ops);
+  ops.later = later;
+  g_autoptr (VtreeUring) rings
+    = uring != NULL ? vtree_uring_new (later_ends, later) : NULL;
+  ops.uring = rings;
   return run (session, options, prefetch, unmounted, error);
 }

@@ -14,7 +14,6 @@ typedef struct {
   const VtreeStore *store;       /* what FS reads */
   VtreeLog *log;
   uint64_t prefetch; /* bytes to push for one request at most; 0: nothing is pushed */
-  int keeper;        /* the daemon's end of its pipe */
   bool io_uring;     /* where it is to be had */
   int device;        /* the mounted connection; taken */
   /* called once, when what the kernel can do has been settled, while there is one

@@ -141,6 +141,22 @@ find_directory_of_entry (VtreeView *view, uint32_t n, VtreeInode *inode,
          && n - directory->first < directory->count;
 }
 
+/* Whether nothing else names inode INDEX, by its records alone: what is in them is
+ * checked where it is used. */
+static bool
+has_one_name (VtreeView *view, uint32_t index)
+{
+  VtreeSpan inode, attributes;
+  if (!vtree_records_get (view, VTREE_VTM_INODES, index, &inode, NULL))
+    return false;
+  if (vtree_span_u32 (inode, VTREE_VTM_I_NLINK) == 1)
+    return true;
+  return vtree_records_get (view, VTREE_VTM_ATTRIBUTES,
+                            vtree_span_u32 (inode, VTREE_VTM_I_ATTRIBUTES), &attributes,
+                            NULL)
+         && S_ISDIR (vtree_span_u32 (attributes, VTREE_VTM_A_MODE));
+}
+
 /* Entry number N of all, or the last one before it that is the first name of its inode
  * for sure; false: none in a short look. */
 static bool
@@ -148,13 +164,10 @@ find_first_name (VtreeView *view, uint32_t *n, uint32_t low, uint32_t *index)
 {
   for (unsigned looks = 0; looks < PLACE_LOOKS_MAX; looks++) {
     VtreeSpan record;
-    VtreeInode inode;
     if (!vtree_records_get (view, VTREE_VTM_ENTRIES, *n, &record, NULL))
       return false;
     *index = vtree_span_u32 (record, VTREE_VTM_E_INODE);
-    if (!vtree_view_inode (view, *index, &inode, NULL))
-      return false;
-    if (inode.nlink == 1 || S_ISDIR (inode.mode))
+    if (has_one_name (view, *index))
       return true;
     if (*n == low)
       return false;

@@ -115,7 +115,17 @@ chmod -R u+w "$repo/objects"
 rm -r "$repo/objects"
 mv kept/objects "$repo/objects"
 
-# unmounted, ended and killed while it pushes
+# where there is no connection to push by, all is served as ever
+mount_app
+: >nothing
+mount --bind nothing /dev/fuse
+check 'nothing to push by: all of it is right' diff -r src "$m"
+check_equal 'and it comes by being asked for' "$(counter prefetched_files)" 0
+check_equal 'it is said, once' "$(grep -c 'prefetch: nothing can be read ahead: /dev/fuse' "$VTREE_TMP/log")" 1
+umount /dev/fuse
+unmount_app
+
+# ended, killed and crashed while it pushes
 scan() {
   cat "$m"/*/* >/dev/null 2>&1 || true
 }
@@ -125,7 +135,7 @@ daemon() {
 gone() {
   ! kill -0 "$1" 2>/dev/null
 }
-for signal in TERM KILL; do
+for signal in TERM KILL SEGV; do
   for round in 1 2 3 4 5 6 7 8; do
     mount_app
     pid=$(daemon)
