@@ -5,6 +5,7 @@
  */
 #include "fuse/daemon.h"
 
+#include "core/pool.h"
 #include "fuse/backing.h"
 #include "fuse/channel.h"
 #include "fuse/keeper.h"
@@ -94,14 +95,16 @@ follow_parent (pid_t parent, GError **error)
          || vtree_error_set (error, VTREE_ERROR_FAILED, "the parent process has ended");
 }
 
-/* What the kernel serves by itself has no place in its page cache for what is pushed. */
+/* What the kernel serves by itself has no place in its page cache for what is pushed. On
+ * one processor there is nobody to do it beside the reader. */
 static uint64_t
 bytes_to_push (const VtreeMountOptions *options)
 {
   if (options->io == VTREE_IO_PASSTHROUGH || options->prefetch == VTREE_PREFETCH_OFF)
     return 0;
-  return options->prefetch == VTREE_PREFETCH_BYTES ? options->prefetch_bytes
-                                                   : VTREE_PREFETCH_AUTO;
+  if (options->prefetch == VTREE_PREFETCH_BYTES)
+    return options->prefetch_bytes;
+  return vtree_pool_default_threads () > 1 ? VTREE_PREFETCH_AUTO : 0;
 }
 
 static bool

@@ -5,6 +5,7 @@
 pack_threshold=0 # what is done to an object is done to its file
 . "$(dirname "$0")/../lib/lib.sh"
 . "$VTREE_SOURCE_DIR/tests/mount/mounted.sh"
+[ "$(nproc)" -gt 1 ] || prefetch=4194304 # what auto means elsewhere
 install_helper
 
 mkdir src
@@ -78,6 +79,12 @@ check 'a bound: all of it is right' diff -r src "$m"
 unmount_app
 expect_exit 1 mount -t fuse.vtree "$repo:app" "$m" -o prefetch=much
 expect_stderr_line 'mount option prefetch: "much" is not auto, off, or a number of bytes'
+
+# on one processor
+taskset -c 0 mount -t fuse.vtree "$repo:app" "$m" -o "log=$VTREE_TMP/log"
+check 'one processor: all of it is right' diff -r src "$m"
+check_equal 'one processor: nothing is pushed' "$(counter prefetched_files)" 0
+unmount_app
 
 # open=checked keeps the page cache, too; passthrough has none to push into
 mount_app open=checked
