@@ -6,10 +6,10 @@
 #include "manifest/capture-file.h"
 
 #include "core/filesystem.h"
-#include "manifest/ahead.h"
 #include "manifest/exclude.h"
 #include "manifest/format.h"
 #include "manifest/listing.h"
+#include "manifest/lookahead.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ typedef struct {
   VtreeCaptureState *state;
   const VtreeExclude *exclude;
   VtreeCaptureReader *reader;
-  VtreeAhead *ahead; /* NULL: nobody looks ahead */
+  VtreeLookahead *ahead; /* NULL: nobody looks ahead */
   VtreeTrail *trail;
   GArray *frames;    /* Frame */
   GHashTable *links; /* set of Link: inodes with several names */
@@ -337,8 +337,8 @@ visit_entries (Walk *walk, const VtreeLooked *looked, GError **error)
   }
   Frame *frame = last_frame (walk);
   if (walk->ahead != NULL)
-    frame->looks = vtree_ahead_want (walk->ahead, vtree_trail_peek (walk->trail),
-                                     frame->directories);
+    frame->looks = vtree_lookahead_want (walk->ahead, vtree_trail_peek (walk->trail),
+                                         frame->directories);
   return true;
 }
 
@@ -457,7 +457,8 @@ enter_next (Walk *walk, GError **error)
   Frame *frame = last_frame (walk);
   guint next = frame->next++;
   const char *name = frame->directories->pdata[next];
-  g_autoptr (VtreeLooked) looked = vtree_ahead_take (walk->ahead, &frame->looks, next);
+  g_autoptr (VtreeLooked) looked
+    = vtree_lookahead_take (walk->ahead, &frame->looks, next);
   return enter (walk, name, looked, error);
 }
 
@@ -508,13 +509,13 @@ walk_tree (Walk *walk, GError **error)
 
 /* What has its cache reads few files: the workers' processors are free. With one file
  * system nobody but the walk says what may be entered. */
-static VtreeAhead *
+static VtreeLookahead *
 new_ahead (const VtreeCaptureOptions *options)
 {
   unsigned threads = options->threads != 0 ? options->threads : g_get_num_processors ();
   if (options->cache == NULL || options->one_file_system || threads < 2)
     return NULL;
-  return vtree_ahead_new (MIN (threads - 1, AHEAD_THREADS), options->cache);
+  return vtree_lookahead_new (MIN (threads - 1, AHEAD_THREADS), options->cache);
 }
 
 /* Walks with workers beside it, and waits for them. */
@@ -528,7 +529,7 @@ run (VtreeCaptureState *state, const VtreeExclude *exclude, int dirfd, GError **
   g_array_set_clear_func (frames, clear_frame);
   g_autoptr (GHashTable) links
     = g_hash_table_new_full (hash_link, equal_links, g_free, NULL);
-  g_autoptr (VtreeAhead) ahead = new_ahead (state->options);
+  g_autoptr (VtreeLookahead) ahead = new_ahead (state->options);
   Walk walk = { .state = state,
                 .exclude = exclude,
                 .reader = vtree_capture_reader_new (state),

@@ -4,7 +4,7 @@
  * stands on top, and so do the threads: what is wanted soonest is looked at first. Its
  * threads change nothing, and judge nothing.
  */
-#include "manifest/ahead.h"
+#include "manifest/lookahead.h"
 
 #include "core/filesystem.h"
 #include <dirent.h>
@@ -44,7 +44,7 @@ struct VtreeLooks {
   Look *each;
 };
 
-struct VtreeAhead {
+struct VtreeLookahead {
   const VtreeStatCache *cache;
   GPtrArray *threads;
   unsigned pinned; /* directories that looks keep open; the walk's alone */
@@ -119,7 +119,7 @@ count_names (const VtreeLooked *looked)
 /* Opens and lists it. NULL where anything is wrong: the walk will find the same, and
  * say so. */
 static VtreeLooked *
-list (const VtreeAhead *ahead, const Look *look, VtreePlace *place)
+list (const VtreeLookahead *ahead, const Look *look, VtreePlace *place)
 {
   g_autoptr (VtreeLooked) looked = g_new0 (VtreeLooked, 1);
   g_auto (VtreeFd) fd = open_directory (look);
@@ -157,14 +157,14 @@ see_names (Look *look)
 
 /* With the lock. The uppermost one is the walk's own: it will be there at once. */
 static bool
-may_look (const VtreeAhead *ahead)
+may_look (const VtreeLookahead *ahead)
 {
   return ahead->stack->len >= 2 && ahead->names < NAMES_MAX;
 }
 
 /* With the lock. */
 static Look *
-next_look (VtreeAhead *ahead)
+next_look (VtreeLookahead *ahead)
 {
   while (!ahead->ends && !may_look (ahead))
     g_cond_wait (&ahead->wanting, &ahead->lock);
@@ -175,7 +175,7 @@ next_look (VtreeAhead *ahead)
 
 /* With the lock, but not all the time. */
 static void
-look_at (VtreeAhead *ahead, Look *look)
+look_at (VtreeLookahead *ahead, Look *look)
 {
   VtreePlace place = { .fd = -1 };
   look->state = BEGUN;
@@ -201,7 +201,7 @@ look_at (VtreeAhead *ahead, Look *look)
 static gpointer
 work (gpointer data)
 {
-  VtreeAhead *ahead = data;
+  VtreeLookahead *ahead = data;
   Look *look;
   g_mutex_lock (&ahead->lock);
   while ((look = next_look (ahead)) != NULL)
@@ -212,10 +212,10 @@ work (gpointer data)
 
 /* --- asking ----------------------------------------------------------------------- */
 
-VtreeAhead *
-vtree_ahead_new (unsigned threads, const VtreeStatCache *cache)
+VtreeLookahead *
+vtree_lookahead_new (unsigned threads, const VtreeStatCache *cache)
 {
-  VtreeAhead *ahead = g_new0 (VtreeAhead, 1);
+  VtreeLookahead *ahead = g_new0 (VtreeLookahead, 1);
   ahead->cache = cache;
   ahead->stack = g_ptr_array_new ();
   ahead->threads = g_ptr_array_new ();
@@ -228,7 +228,7 @@ vtree_ahead_new (unsigned threads, const VtreeStatCache *cache)
 }
 
 void
-vtree_ahead_free (VtreeAhead *ahead)
+vtree_lookahead_free (VtreeLookahead *ahead)
 {
   if (ahead == NULL)
     return;
@@ -247,7 +247,7 @@ vtree_ahead_free (VtreeAhead *ahead)
 }
 
 VtreeLooks *
-vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names)
+vtree_lookahead_want (VtreeLookahead *ahead, VtreeHandle *dir, GPtrArray *names)
 {
   if (names->len == 0 || ahead->pinned >= PINNED_MAX)
     return NULL;
@@ -270,7 +270,7 @@ vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names)
 
 /* With the lock, but not all the time. */
 static void
-help (VtreeAhead *ahead, Look *look)
+help (VtreeLookahead *ahead, Look *look)
 {
   look->shared = true;
   g_mutex_unlock (&ahead->lock);
@@ -282,7 +282,7 @@ help (VtreeAhead *ahead, Look *look)
 }
 
 VtreeLooked *
-vtree_ahead_take (VtreeAhead *ahead, VtreeLooks **looks, guint index)
+vtree_lookahead_take (VtreeLookahead *ahead, VtreeLooks **looks, guint index)
 {
   if (*looks == NULL)
     return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looking ahead of a walk: what is seen is what is there, and nothing is owed. */
-#include "manifest/ahead.h"
+#include "manifest/lookahead.h"
 
 #include "tests/unit/manifest/tree-fixture.h"
 #include <dirent.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 typedef struct {
-  VtreeAhead *ahead;
+  VtreeLookahead *ahead;
   unsigned seen, entered, left; /* LEFT: to be entered before the walk gives up */
 } Walk;
 
@@ -72,9 +72,9 @@ walk_below (Walk *walk, VtreeHandle *dir)
     if (entry->type == DT_DIR)
       g_ptr_array_add (names, g_strdup (entry->name));
   }
-  VtreeLooks *looks = vtree_ahead_want (walk->ahead, dir, names);
+  VtreeLooks *looks = vtree_lookahead_want (walk->ahead, dir, names);
   for (guint i = 0; i < names->len && walk->left > 0; i++) {
-    g_autoptr (VtreeLooked) looked = vtree_ahead_take (walk->ahead, &looks, i);
+    g_autoptr (VtreeLooked) looked = vtree_lookahead_take (walk->ahead, &looks, i);
     g_autoptr (VtreeHandle) next = open_handle (vtree_handle_fd (dir), names->pdata[i]);
     walk->left--;
     walk->entered++;
@@ -87,7 +87,7 @@ walk_below (Walk *walk, VtreeHandle *dir)
   if (walk->left > 0)
     g_assert_null (looks);
   else /* as a walk that fails: first the threads, then what they work on */
-    g_clear_pointer (&walk->ahead, vtree_ahead_free);
+    g_clear_pointer (&walk->ahead, vtree_lookahead_free);
   vtree_looks_free (looks);
 }
 
@@ -97,11 +97,11 @@ test_walk (gconstpointer data)
   g_autofree char *dir = vtree_test_make_dir ();
   fill (dir);
   Walk walk
-    = { .ahead = vtree_ahead_new (GPOINTER_TO_UINT (data), NULL), .left = 1000 };
+    = { .ahead = vtree_lookahead_new (GPOINTER_TO_UINT (data), NULL), .left = 1000 };
   g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
   walk_below (&walk, top);
   g_assert_cmpuint (walk.entered, ==, 40 + 40 * 4 + 40 * 4 + 1);
-  g_clear_pointer (&walk.ahead, vtree_ahead_free);
+  g_clear_pointer (&walk.ahead, vtree_lookahead_free);
 }
 
 /* The walk is there while its directories are looked at, and helps. */
@@ -123,13 +123,13 @@ test_helped (void)
     }
   }
   g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
-  g_autoptr (VtreeAhead) ahead = vtree_ahead_new (2, NULL);
+  g_autoptr (VtreeLookahead) ahead = vtree_lookahead_new (2, NULL);
   for (unsigned round = 0; round < ROUNDS; round++) {
-    VtreeLooks *looks = vtree_ahead_want (ahead, top, names);
+    VtreeLooks *looks = vtree_lookahead_want (ahead, top, names);
     if (round % 4 != 0)
       g_usleep (round * 20);
     for (guint i = 0; i < DIRS; i++) {
-      g_autoptr (VtreeLooked) looked = vtree_ahead_take (ahead, &looks, i);
+      g_autoptr (VtreeLooked) looked = vtree_lookahead_take (ahead, &looks, i);
       g_assert_true (looked == NULL || vtree_listing_count (looked->listing) == FILES);
       for (unsigned j = 0; looked != NULL && j < FILES; j++)
         g_assert_cmpint (looked->seen[j].errnum, ==, 0);
@@ -143,7 +143,7 @@ test_given_up (void)
   g_autofree char *dir = vtree_test_make_dir ();
   fill (dir);
   for (unsigned left = 1; left < 60; left += 7) {
-    Walk walk = { .ahead = vtree_ahead_new (2, NULL), .left = left };
+    Walk walk = { .ahead = vtree_lookahead_new (2, NULL), .left = left };
     g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
     walk_below (&walk, top);
     g_assert_cmpuint (walk.entered, ==, left);
@@ -155,19 +155,19 @@ static void
 test_nothing (void)
 {
   g_autofree char *dir = vtree_test_make_dir ();
-  g_autoptr (VtreeAhead) ahead = vtree_ahead_new (1, NULL);
+  g_autoptr (VtreeLookahead) ahead = vtree_lookahead_new (1, NULL);
   g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   tree_fixture_symlink (dir, "link", ".");
   tree_fixture_file (dir, "file", 1, 1);
-  g_assert_null (vtree_ahead_want (ahead, top, names));
+  g_assert_null (vtree_lookahead_want (ahead, top, names));
   g_ptr_array_add (names, "missing");
   g_ptr_array_add (names, "file");
   g_ptr_array_add (names, "link");
   for (unsigned i = 0; i < 100; i++) {
-    VtreeLooks *looks = vtree_ahead_want (ahead, top, names);
+    VtreeLooks *looks = vtree_lookahead_want (ahead, top, names);
     for (guint j = 0; j < names->len; j++)
-      g_assert_null (vtree_ahead_take (ahead, &looks, j));
+      g_assert_null (vtree_lookahead_take (ahead, &looks, j));
     g_assert_null (looks);
   }
 }
@@ -176,10 +176,11 @@ int
 main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
-  g_test_add_data_func ("/manifest/ahead/one-thread", GUINT_TO_POINTER (1), test_walk);
-  g_test_add_data_func ("/manifest/ahead/threads", GUINT_TO_POINTER (4), test_walk);
-  g_test_add_func ("/manifest/ahead/helped", test_helped);
-  g_test_add_func ("/manifest/ahead/given-up", test_given_up);
-  g_test_add_func ("/manifest/ahead/nothing", test_nothing);
+  g_test_add_data_func ("/manifest/lookahead/one-thread", GUINT_TO_POINTER (1),
+                        test_walk);
+  g_test_add_data_func ("/manifest/lookahead/threads", GUINT_TO_POINTER (4), test_walk);
+  g_test_add_func ("/manifest/lookahead/helped", test_helped);
+  g_test_add_func ("/manifest/lookahead/given-up", test_given_up);
+  g_test_add_func ("/manifest/lookahead/nothing", test_nothing);
   return vtree_test_run ();
 }

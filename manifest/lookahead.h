@@ -4,11 +4,11 @@
  * what is in them and ask the stat cache, while the walk does what only one thread can.
  * For a depth-first walk, which says where it will go:
  *
- *   ahead = vtree_ahead_new (threads, cache);
- *   looks = vtree_ahead_want (ahead, dir, names);     of the directories in DIR
- *   looked = vtree_ahead_take (ahead, &looks, 0);     when it enters the first of them
- *   looked = vtree_ahead_take (ahead, &looks, 1);     …and so on, after all that is
- *                                                     below the first one
+ *   ahead = vtree_lookahead_new (threads, cache);
+ *   looks = vtree_lookahead_want (ahead, dir, names);    of the directories in DIR
+ *   looked = vtree_lookahead_take (ahead, &looks, 0);    when it enters the first one
+ *   looked = vtree_lookahead_take (ahead, &looks, 1);    …and so on, after all that is
+ *                                                        below the first one
  *
  * It is help and no promise: what was not begun when the walk gets there, or failed for
  * whatever reason, is NULL, and the walk looks for itself. Only the walk judges: it
@@ -49,22 +49,24 @@ typedef struct {
   VtreeSeen *seen; /* for each of LISTING; not filled for directories */
 } VtreeLooked;
 
-typedef struct VtreeAhead VtreeAhead; /* for one thread */
-typedef struct VtreeLooks VtreeLooks; /* at directories in one directory */
+typedef struct VtreeLookahead VtreeLookahead; /* for one thread */
+typedef struct VtreeLooks VtreeLooks;         /* at directories in one directory */
 
 /* THREADS: how many look. CACHE is borrowed. */
-VtreeAhead *vtree_ahead_new (unsigned threads, const VtreeStatCache *cache);
+VtreeLookahead *vtree_lookahead_new (unsigned threads, const VtreeStatCache *cache);
 /* Waits for what has begun. Looks that were not taken are freed afterwards. */
-void vtree_ahead_free (VtreeAhead *ahead);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeAhead, vtree_ahead_free)
+void vtree_lookahead_free (VtreeLookahead *ahead);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreeLookahead, vtree_lookahead_free)
 
 /* Asks for the directories NAMES (of char *, not changed any more) in DIR, which is
  * kept open until the last one is taken. NULL: none of them will be looked at. */
-VtreeLooks *vtree_ahead_want (VtreeAhead *ahead, VtreeHandle *dir, GPtrArray *names);
+VtreeLooks *vtree_lookahead_want (VtreeLookahead *ahead, VtreeHandle *dir,
+                                  GPtrArray *names);
 
 /* What was seen in directory INDEX, waiting for it if it is being looked at; NULL if
  * there is nothing. *LOOKS, which may be NULL, is freed with the last one. */
-VtreeLooked *vtree_ahead_take (VtreeAhead *ahead, VtreeLooks **looks, guint index);
+VtreeLooked *vtree_lookahead_take (VtreeLookahead *ahead, VtreeLooks **looks,
+                                   guint index);
 
 /* For those that are not taken any more, once AHEAD is gone; may be NULL. */
 void vtree_looks_free (VtreeLooks *looks);
