@@ -311,6 +311,13 @@ visit_entry (Walk *walk, const VtreeListingEntry *entry, const VtreeSeen *seen,
   return visit_seen (walk, path, entry->name, seen != NULL ? seen : &own, error);
 }
 
+/* Whether what was seen ahead (may be NULL) is still to be believed. */
+static bool
+is_recent (const VtreeLooked *looked)
+{
+  return looked != NULL && vtree_looked_is_recent (looked, g_get_monotonic_time ());
+}
+
 /* Visits all that is in the directory the walk has just entered, as far as possible by
  * what was seen ahead (may be NULL). */
 static bool
@@ -318,8 +325,8 @@ visit_entries (Walk *walk, const VtreeLooked *looked, GError **error)
 {
   g_autoptr (GError) failure = NULL;
   g_autoptr (VtreeListing) own = NULL;
-  if (looked != NULL
-      && !vtree_capture_same_state (&looked->before, &last_frame (walk)->before))
+  if (!is_recent (looked)
+      || !vtree_capture_same_state (&looked->before, &last_frame (walk)->before))
     looked = NULL;
   if (looked == NULL) {
     own = vtree_listing_read (vtree_trail_fd (walk->trail), &failure);
@@ -331,7 +338,8 @@ visit_entries (Walk *walk, const VtreeLooked *looked, GError **error)
   }
   const VtreeListing *listing = looked != NULL ? looked->listing : own;
   for (size_t i = 0; i < vtree_listing_count (listing); i++) {
-    const VtreeSeen *seen = looked != NULL ? &looked->seen[i] : NULL;
+    /* Each time: to hand a file to the readers can take long too. */
+    const VtreeSeen *seen = is_recent (looked) ? &looked->seen[i] : NULL;
     if (!visit_entry (walk, vtree_listing_peek (listing, i), seen, error))
       return false;
   }

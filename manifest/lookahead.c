@@ -14,6 +14,9 @@
 
 /* Names that one thread looks at before the next one may help. */
 #define CHUNK 64
+/* Longer than a walk that nothing holds up is behind, and no longer than what a commit
+ * says of its own moment. */
+#define RECENT (2 * G_USEC_PER_SEC)
 /* Names that were looked at and not taken: 15 MB. */
 #define NAMES_MAX 65536
 /* Directories that are kept open for those below them. */
@@ -64,6 +67,12 @@ vtree_looked_free (VtreeLooked *looked)
   g_clear_pointer (&looked->listing, vtree_listing_free);
   g_free (looked->seen);
   g_free (looked);
+}
+
+bool
+vtree_looked_is_recent (const VtreeLooked *looked, gint64 now)
+{
+  return now - looked->since <= RECENT;
 }
 
 void
@@ -122,6 +131,7 @@ static VtreeLooked *
 list (const VtreeLookahead *ahead, const Look *look, VtreePlace *place)
 {
   g_autoptr (VtreeLooked) looked = g_new0 (VtreeLooked, 1);
+  looked->since = g_get_monotonic_time ();
   g_auto (VtreeFd) fd = open_directory (look);
   if (fd < 0 || fstat (fd, &looked->before) != 0)
     return NULL;

@@ -12,7 +12,8 @@
  *
  * It is help and no promise: what was not begun when the walk gets there, or failed for
  * whatever reason, is NULL, and the walk looks for itself. Only the walk judges: it
- * compares `before` with what it finds.
+ * compares `before` with what it finds, and believes nothing that is not recent, since
+ * it may be kept waiting for hours by a large file.
  */
 #pragma once
 
@@ -44,10 +45,14 @@ uint64_t vtree_place_filesystem (const VtreePlace *place, const struct stat *st)
 
 /* A directory's contents. */
 typedef struct {
+  gint64 since;       /* monotonic microseconds, before anything was looked at */
   struct stat before; /* the directory, before it was listed */
   VtreeListing *listing;
   VtreeSeen *seen; /* for each of LISTING; not filled for directories */
 } VtreeLooked;
+
+/* Whether it may be believed at NOW (g_get_monotonic_time()). */
+bool vtree_looked_is_recent (const VtreeLooked *looked, gint64 now);
 
 typedef struct VtreeLookahead VtreeLookahead; /* for one thread */
 typedef struct VtreeLooks VtreeLooks;         /* at directories in one directory */

@@ -2,6 +2,7 @@
 /* Looking ahead of a walk: what is seen is what is there, and nothing is owed. */
 #include "manifest/lookahead.h"
 
+#include "core/filesystem.h"
 #include "tests/unit/manifest/tree-fixture.h"
 #include <dirent.h>
 #include <errno.h>
@@ -72,6 +73,7 @@ walk_below (Walk *walk, VtreeHandle *dir)
     if (entry->type == DT_DIR)
       g_ptr_array_add (names, g_strdup (entry->name));
   }
+  gint64 wanted = g_get_monotonic_time ();
   VtreeLooks *looks = vtree_lookahead_want (walk->ahead, dir, names);
   for (guint i = 0; i < names->len && walk->left > 0; i++) {
     g_autoptr (VtreeLooked) looked = vtree_lookahead_take (walk->ahead, &looks, i);
@@ -80,6 +82,7 @@ walk_below (Walk *walk, VtreeHandle *dir)
     walk->entered++;
     if (looked != NULL) {
       walk->seen++;
+      g_assert_cmpint (looked->since, >=, wanted);
       compare (vtree_handle_fd (next), looked);
     }
     walk_below (walk, next);
@@ -89,6 +92,17 @@ walk_below (Walk *walk, VtreeHandle *dir)
   else /* as a walk that fails: first the threads, then what they work on */
     g_clear_pointer (&walk->ahead, vtree_lookahead_free);
   vtree_looks_free (looks);
+}
+
+/* How far the walk has got is no matter: it may have been kept waiting. */
+static void
+test_recent (void)
+{
+  const VtreeLooked looked = { .since = 5000 };
+  g_assert_true (vtree_looked_is_recent (&looked, 5000));
+  g_assert_true (vtree_looked_is_recent (&looked, 5000 + G_USEC_PER_SEC));
+  g_assert_false (vtree_looked_is_recent (&looked, 5000 + 3 * G_USEC_PER_SEC));
+  g_assert_false (vtree_looked_is_recent (&looked, G_MAXINT64));
 }
 
 static void
@@ -179,6 +193,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/manifest/lookahead/one-thread", GUINT_TO_POINTER (1),
                         test_walk);
   g_test_add_data_func ("/manifest/lookahead/threads", GUINT_TO_POINTER (4), test_walk);
+  g_test_add_func ("/manifest/lookahead/recent", test_recent);
   g_test_add_func ("/manifest/lookahead/helped", test_helped);
   g_test_add_func ("/manifest/lookahead/given-up", test_given_up);
   g_test_add_func ("/manifest/lookahead/nothing", test_nothing);
