@@ -17,8 +17,9 @@
 /* Longer than a walk that nothing holds up is behind, and no longer than what a commit
  * says of its own moment. */
 #define RECENT (2 * G_USEC_PER_SEC)
-/* Names that were looked at and not taken: 15 MB. */
-#define NAMES_MAX 65536
+/* With so many names that were looked at and not taken, no thread begins with another
+ * directory. All of them together may add as many: 15 MB. */
+#define NAMES_MAX 32768
 /* Directories that are kept open for those below them. */
 #define PINNED_MAX 256
 #define FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
@@ -49,6 +50,7 @@ struct VtreeLooks {
 
 struct VtreeLookahead {
   const VtreeStatCache *cache;
+  size_t directory_max; /* names in a directory that is looked at */
   GPtrArray *threads;
   unsigned pinned; /* directories that looks keep open; the walk's alone */
 
@@ -136,10 +138,11 @@ list (const VtreeLookahead *ahead, const Look *look, VtreePlace *place)
   if (fd < 0 || fstat (fd, &looked->before) != 0)
     return NULL;
   *place = (VtreePlace){ .dev = looked->before.st_dev, .cache = ahead->cache };
-  if (!vtree_filesystem_keeps_change_times (fd, &place->filesystem, NULL))
+  if (!vtree_filesystem_keeps_change_times (fd, &place->filesystem, NULL)
+      || place->filesystem == 0)
     return NULL;
   looked->listing = vtree_listing_read (fd, NULL);
-  if (looked->listing == NULL)
+  if (looked->listing == NULL || count_names (looked) > ahead->directory_max)
     return NULL;
   looked->seen = g_try_new (VtreeSeen, MAX (count_names (looked), 1));
   if (looked->seen == NULL)
@@ -227,6 +230,7 @@ vtree_lookahead_new (unsigned threads, const VtreeStatCache *cache)
 {
   VtreeLookahead *ahead = g_new0 (VtreeLookahead, 1);
   ahead->cache = cache;
+  ahead->directory_max = NAMES_MAX / MAX (threads, 1);
   ahead->stack = g_ptr_array_new ();
   ahead->threads = g_ptr_array_new ();
   g_mutex_init (&ahead->lock);

@@ -11,9 +11,10 @@
  *                                                        below the first one
  *
  * It is help and no promise: what was not begun when the walk gets there, or failed for
- * whatever reason, is NULL, and the walk looks for itself. Only the walk judges: it
- * compares `before` with what it finds, and believes nothing that is not recent, since
- * it may be kept waiting for hours by a large file.
+ * whatever reason, is NULL, and the walk looks for itself. So is what lies on a
+ * filesystem whose change times are no proof, and what has very many names. Only the
+ * walk judges: it compares `before` with what it finds, and believes nothing that is
+ * not recent, since it may be kept waiting for hours by a large file.
  */
 #pragma once
 

@@ -186,6 +186,64 @@ test_nothing (void)
   }
 }
 
+/* Where times prove nothing, they could have been somebody's word. */
+static void
+test_no_proof (void)
+{
+  uint64_t filesystem;
+  g_autoptr (VtreeLookahead) ahead = vtree_lookahead_new (1, NULL);
+  g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, "/proc/self");
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_ptr_array_add (names, "fd");
+  g_ptr_array_add (names, "ns");
+  g_ptr_array_add (names, "task");
+  g_assert_true (
+    vtree_filesystem_keeps_change_times (vtree_handle_fd (top), &filesystem, NULL));
+  g_assert_cmpuint (filesystem, ==, 0);
+  for (unsigned i = 0; i < 100; i++) {
+    VtreeLooks *looks = vtree_lookahead_want (ahead, top, names);
+    g_usleep (i * 5);
+    for (guint j = 0; j < names->len; j++)
+      g_assert_null (vtree_lookahead_take (ahead, &looks, j));
+  }
+}
+
+/* With so many threads, 2048 names are the most that a directory may have. */
+static void
+test_wide (void)
+{
+  enum {
+    THREADS = 16,
+    MOST = 2048
+  };
+  g_autofree char *dir = vtree_test_make_dir ();
+  uint64_t filesystem;
+  g_autoptr (VtreeLookahead) ahead = vtree_lookahead_new (THREADS, NULL);
+  g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  for (unsigned i = 0; i <= MOST; i++) {
+    g_autofree char *wide = g_strdup_printf ("wide/%u", i);
+    g_autofree char *fits = g_strdup_printf ("fits/%u", i);
+    tree_fixture_file (dir, wide, 0, 0);
+    if (i < MOST)
+      tree_fixture_file (dir, fits, 0, 0);
+  }
+  g_ptr_array_add (names, "first");
+  g_ptr_array_add (names, "wide");
+  g_ptr_array_add (names, "fits");
+  g_assert_true (
+    vtree_filesystem_keeps_change_times (vtree_handle_fd (top), &filesystem, NULL));
+  bool seen = filesystem == 0;
+  for (unsigned i = 0; i < 10 || !seen; i++) {
+    VtreeLooks *looks = vtree_lookahead_want (ahead, top, names);
+    g_usleep (1000);
+    g_assert_null (vtree_lookahead_take (ahead, &looks, 0));
+    g_assert_null (vtree_lookahead_take (ahead, &looks, 1));
+    g_autoptr (VtreeLooked) looked = vtree_lookahead_take (ahead, &looks, 2);
+    seen = seen || looked != NULL;
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -197,5 +255,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/lookahead/helped", test_helped);
   g_test_add_func ("/manifest/lookahead/given-up", test_given_up);
   g_test_add_func ("/manifest/lookahead/nothing", test_nothing);
+  g_test_add_func ("/manifest/lookahead/no-proof", test_no_proof);
+  g_test_add_func ("/manifest/lookahead/wide", test_wide);
   return vtree_test_run ();
 }
