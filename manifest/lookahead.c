@@ -236,8 +236,12 @@ vtree_lookahead_new (unsigned threads, const VtreeStatCache *cache)
   g_mutex_init (&ahead->lock);
   g_cond_init (&ahead->wanting);
   g_cond_init (&ahead->done);
-  for (unsigned i = 0; i < threads; i++)
-    g_ptr_array_add (ahead->threads, g_thread_new ("ahead", work, ahead));
+  for (unsigned i = 0; i < threads; i++) {
+    GThread *thread = g_thread_try_new ("lookahead", work, ahead, NULL);
+    if (thread == NULL)
+      break; /* the walk looks for itself */
+    g_ptr_array_add (ahead->threads, thread);
+  }
   return ahead;
 }
 

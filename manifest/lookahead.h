@@ -58,7 +58,8 @@ bool vtree_looked_is_recent (const VtreeLooked *looked, gint64 now);
 typedef struct VtreeLookahead VtreeLookahead; /* for one thread */
 typedef struct VtreeLooks VtreeLooks;         /* at directories in one directory */
 
-/* THREADS: how many look. CACHE is borrowed. */
+/* THREADS: how many look, or fewer where they can't be had; 0 will do. CACHE is
+ * borrowed. */
 VtreeLookahead *vtree_lookahead_new (unsigned threads, const VtreeStatCache *cache);
 /* Waits for what has begun. Looks that were not taken are freed afterwards. */
 void vtree_lookahead_free (VtreeLookahead *ahead);

@@ -12,7 +12,7 @@ struct VtreePresent {
   const VtreeRepo *repo;
   VtreeDigest manifest;
   uint64_t size;
-  GThread *thread;     /* until it was waited for */
+  GThread *thread;     /* NULL: the work is done */
   GHashTable *stored;  /* VtreeDigest * -> its size, both owned: what is there */
   GHashTable *digests; /* of these what the manifest names, in its size */
 };
@@ -103,7 +103,9 @@ vtree_present_new (const VtreeRepo *repo, const VtreeDigest *digest, uint64_t si
   present->stored = g_hash_table_new_full (vtree_digest_hash, vtree_digest_equal_func,
                                            g_free, g_free);
   present->digests = vtree_digest_set_new ();
-  present->thread = g_thread_new ("present", work, present);
+  present->thread = g_thread_try_new ("present", work, present, NULL);
+  if (present->thread == NULL)
+    work (present);
   return present;
 }
 

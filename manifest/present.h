@@ -16,7 +16,8 @@
 
 typedef struct VtreePresent VtreePresent;
 
-/* Of the manifest DIGEST of SIZE bytes in REPO, which outlives it. */
+/* Of the manifest DIGEST of SIZE bytes in REPO, which outlives it. Where no thread can
+ * be had, the work is done here. */
 VtreePresent *vtree_present_new (const VtreeRepo *repo, const VtreeDigest *digest,
                                  uint64_t size);
 void vtree_present_free (VtreePresent *present);

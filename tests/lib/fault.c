@@ -18,7 +18,7 @@ typedef struct {
   atomic_size_t max;   /* 0: no limit */
 } Fault;
 
-static Fault faults[VTREE_TEST_SYNC + 1];
+static Fault faults[VTREE_TEST_THREAD + 1];
 
 void
 vtree_test_fault_fail (VtreeTestCall call, unsigned count, int errnum)
@@ -83,6 +83,8 @@ ssize_t __real_pwrite64 (int fd, const void *data, size_t size, off_t offset);
 int __real_fsync (int fd);
 int __real_fdatasync (int fd);
 int __real_syncfs (int fd);
+GThread *__real_g_thread_try_new (const char *name, GThreadFunc run, gpointer data,
+                                  GError **error);
 ssize_t __wrap_read (int fd, void *data, size_t size);
 ssize_t __wrap___read_chk (int fd, void *data, size_t size, size_t room);
 ssize_t __wrap_pread64 (int fd, void *data, size_t size, off_t offset);
@@ -93,6 +95,8 @@ ssize_t __wrap_pwrite64 (int fd, const void *data, size_t size, off_t offset);
 int __wrap_fsync (int fd);
 int __wrap_fdatasync (int fd);
 int __wrap_syncfs (int fd);
+GThread *__wrap_g_thread_try_new (const char *name, GThreadFunc run, gpointer data,
+                                  GError **error);
 
 ssize_t
 __wrap_read (int fd, void *data, size_t size)
@@ -156,4 +160,14 @@ int
 __wrap_syncfs (int fd)
 {
   return fails (VTREE_TEST_SYNC) ? -1 : __real_syncfs (fd);
+}
+
+GThread *
+__wrap_g_thread_try_new (const char *name, GThreadFunc run, gpointer data,
+                         GError **error)
+{
+  if (!fails (VTREE_TEST_THREAD))
+    return __real_g_thread_try_new (name, run, data, error);
+  g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "no thread can be had");
+  return NULL;
 }

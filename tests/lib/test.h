@@ -2,7 +2,7 @@
 /*
  * What every unit test binary stands on: GLib's test runner, plus a check that no
  * descriptor is left open at the end, a temporary directory, skips that CI does not
- * forgive, and faults in reads, writes and syncs.
+ * forgive, and faults in reads, writes, syncs and the making of threads.
  *
  *   int
  *   main (int argc, char **argv)
@@ -42,6 +42,7 @@ typedef enum {
   VTREE_TEST_READ,  /* read, pread */
   VTREE_TEST_WRITE, /* write, pwrite */
   VTREE_TEST_SYNC,  /* fsync, fdatasync, syncfs */
+  VTREE_TEST_THREAD /* g_thread_try_new; ERRNUM is no matter */
 } VtreeTestCall;
 
 /* After COUNT calls that go through, every call of that kind fails with ERRNUM, until

@@ -3,6 +3,7 @@
  * nothing. */
 #include "core/mark.h"
 #include "manifest/commit.h"
+#include "manifest/present.h"
 #include "tests/unit/manifest/checkout-fixture.h"
 
 #include <errno.h>
@@ -427,6 +428,25 @@ test_syncs_are_few (void)
   g_assert_cmpuint (many, <=, few);
 }
 
+/* Whether there is a thread for it or not. */
+static void
+test_present (void)
+{
+  g_auto (CommitFixture) f;
+  set_up (&f);
+  VtreeCommitResult result = commit (&f);
+  for (unsigned allowed = 0; allowed < 2; allowed++) {
+    vtree_test_fault_clear ();
+    vtree_test_fault_fail (VTREE_TEST_THREAD, allowed, EAGAIN);
+    g_autoptr (VtreePresent) present
+      = vtree_present_new (f.base.repo, &result.manifest, result.manifest_size);
+    g_assert_cmpuint (vtree_test_fault_calls (VTREE_TEST_THREAD), ==, 1);
+    vtree_test_fault_clear ();
+    GHashTable *digests = vtree_present_wait (present);
+    g_assert_cmpuint (g_hash_table_size (digests), ==, 2);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -449,5 +469,6 @@ main (int argc, char **argv)
     g_autofree char *name = g_strconcat ("/manifest/commit/", faults[i].name, NULL);
     g_test_add_data_func (name, &faults[i], test_fault);
   }
+  g_test_add_func ("/manifest/commit/present", test_present);
   return vtree_test_run ();
 }

@@ -118,6 +118,27 @@ test_walk (gconstpointer data)
   g_clear_pointer (&walk.ahead, vtree_lookahead_free);
 }
 
+/* The walk finds everything itself. */
+static void
+test_no_threads (void)
+{
+  g_autofree char *dir = vtree_test_make_dir ();
+  tree_fixture_file (dir, "a/b/c", 1, 1);
+  tree_fixture_file (dir, "a/d/e", 1, 1);
+  for (unsigned allowed = 0; allowed < 2; allowed++) {
+    vtree_test_fault_clear ();
+    vtree_test_fault_fail (VTREE_TEST_THREAD, allowed, EAGAIN);
+    Walk walk = { .ahead = vtree_lookahead_new (4, NULL), .left = 1000 };
+    g_assert_cmpuint (vtree_test_fault_calls (VTREE_TEST_THREAD), ==, allowed + 1);
+    vtree_test_fault_clear ();
+    g_autoptr (VtreeHandle) top = open_handle (AT_FDCWD, dir);
+    walk_below (&walk, top);
+    g_assert_cmpuint (walk.entered, ==, 3);
+    g_assert_true (allowed > 0 || walk.seen == 0);
+    g_clear_pointer (&walk.ahead, vtree_lookahead_free);
+  }
+}
+
 /* The walk is there while its directories are looked at, and helps. */
 static void
 test_helped (void)
@@ -251,6 +272,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/manifest/lookahead/one-thread", GUINT_TO_POINTER (1),
                         test_walk);
   g_test_add_data_func ("/manifest/lookahead/threads", GUINT_TO_POINTER (4), test_walk);
+  g_test_add_func ("/manifest/lookahead/no-threads", test_no_threads);
   g_test_add_func ("/manifest/lookahead/recent", test_recent);
   g_test_add_func ("/manifest/lookahead/helped", test_helped);
   g_test_add_func ("/manifest/lookahead/given-up", test_given_up);
