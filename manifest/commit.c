@@ -221,10 +221,13 @@ capture_trusting (Commit *commit, int fd, const char *dir,
     = vtree_present_new (commit->repo, &statement->parent, commit->parent_size);
   g_autoptr (VtreeBuilder) builder
     = vtree_capture (fd, dir, capture, commit->ingest, error);
-  if (builder == NULL
-      || vtree_stat_cache_restrict (commit->cache, vtree_present_wait (present)))
-    return g_steal_pointer (&builder);
-  return vtree_capture (fd, dir, capture, commit->ingest, error);
+  if (builder != NULL
+      && !vtree_stat_cache_restrict (commit->cache, vtree_present_wait (present))) {
+    vtree_builder_free (builder);
+    builder = vtree_capture (fd, dir, capture, commit->ingest, error);
+  }
+  vtree_stat_cache_end (commit->cache); /* as PRESENT does */
+  return g_steal_pointer (&builder);
 }
 
 static bool

@@ -49,6 +49,7 @@ struct VtreeStatCache {
   bool same_filter;
   bool *used;          /* of each record */
   GHashTable *present; /* borrowed; NULL: not known yet */
+  bool ended;          /* nothing is found */
   time_t began;
   uint64_t hits;
 
@@ -190,6 +191,13 @@ vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present)
   return false;
 }
 
+void
+vtree_stat_cache_end (VtreeStatCache *cache)
+{
+  cache->present = NULL;
+  cache->ended = true;
+}
+
 /* --- asking and telling ----------------------------------------------------------- */
 
 static Record
@@ -228,7 +236,7 @@ vtree_stat_cache_find (const VtreeStatCache *cache, const struct stat *stat,
                        uint64_t filesystem, VtreeStatKnown *known)
 {
   Record key = record_of (stat, filesystem);
-  bool may_be = cache->count > 0 && filesystem != 0;
+  bool may_be = !cache->ended && cache->count > 0 && filesystem != 0;
   const Record *found
     = may_be ? bsearch (&key, cache->records, cache->count, sizeof key, compare_records)
              : NULL;

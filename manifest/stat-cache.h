@@ -8,6 +8,7 @@
  *   cache = vtree_stat_cache_load (paths, repo, ref, alg, filter);
  *   vtree_stat_cache_find (…), _use (…), _note (…)          while capturing
  *   vtree_stat_cache_restrict (cache, present)              false: once more
+ *   vtree_stat_cache_end (cache)                            there is nothing to find
  *   vtree_stat_cache_save (cache, &error)                   after the commit
  *
  * Whatever is wrong with a saved one (another version, damage, somebody else's file) it
@@ -53,6 +54,10 @@ void vtree_stat_cache_clear (VtreeStatCache *cache);
  * other is answered with. False if one was used already: then what was noted is
  * forgotten, and the capture has to be done again. Nothing else is called meanwhile. */
 bool vtree_stat_cache_restrict (VtreeStatCache *cache, GHashTable *present);
+
+/* Nothing will be found any more, and PRESENT may go; what was found stays, and can be
+ * noted and saved. */
+void vtree_stat_cache_end (VtreeStatCache *cache);
 
 /* Whether the file of STAT is known. FILESYSTEM: which one it is on, 0: one whose times
  * say nothing, then it is not. Thread-safe. */

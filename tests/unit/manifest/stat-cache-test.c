@@ -298,6 +298,30 @@ test_used_and_not_present (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (count_found (f, &usual, 20), ==, 1);
 }
 
+/* What has answered for the store is gone by then. */
+static void
+test_ended (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  (void) unused;
+  save (f, 20, SETTLED);
+  g_autoptr (VtreeStatCache) cache = load_as (f, &usual);
+  VtreeStatKnown known;
+  g_assert_true (is_found (cache, 7, &known));
+  vtree_stat_cache_use (cache, &known);
+  vtree_stat_cache_note (cache, &files[7], FILESYSTEM, &known);
+  vtree_stat_cache_end (cache);
+  g_clear_pointer (&f->present, g_hash_table_unref);
+  g_assert_false (is_found (cache, 7, &known));
+  g_assert_cmpuint (vtree_stat_cache_hits (cache), ==, 1);
+  vtree_stat_cache_save (cache, &error);
+  g_assert_no_error (error);
+  f->present = vtree_digest_set_new ();
+  VtreeDigest digest = digest_of (7);
+  vtree_digest_set_add (f->present, &digest);
+  g_assert_cmpuint (count_found (f, &usual, 20), ==, 1);
+}
+
 /* --- the file --------------------------------------------------------------------- */
 
 static char *
@@ -410,6 +434,7 @@ main (int argc, char **argv)
   ADD ("/manifest/stat-cache/no-filesystem", test_no_filesystem);
   ADD ("/manifest/stat-cache/present", test_present);
   ADD ("/manifest/stat-cache/used-and-not-present", test_used_and_not_present);
+  ADD ("/manifest/stat-cache/ended", test_ended);
   ADD ("/manifest/stat-cache/damage", test_damage);
   ADD ("/manifest/stat-cache/not-ours", test_not_ours);
   ADD ("/manifest/stat-cache/directory-of-others", test_directory_of_others);
