@@ -11,6 +11,8 @@
 /* The manifest, /dev/fuse, the log, what is being opened, Merkle files in the
  * making. */
 #define DESCRIPTORS_RESERVED 64
+/* A thread's pipe of libfuse, and one of ours (splice.h). */
+#define DESCRIPTORS_PER_THREAD 4
 
 typedef struct {
   uint32_t index;
@@ -235,9 +237,11 @@ vtree_cache_stats (VtreeCache *cache, VtreeCacheStats *stats)
 }
 
 unsigned
-vtree_cache_capacity (uint64_t limit)
+vtree_cache_capacity (uint64_t limit, unsigned threads)
 {
-  if (limit <= DESCRIPTORS_RESERVED + 2)
+  uint64_t reserved
+    = DESCRIPTORS_RESERVED + (uint64_t) threads * DESCRIPTORS_PER_THREAD;
+  if (limit <= reserved + 2)
     return 2;
-  return (unsigned) MIN (limit - DESCRIPTORS_RESERVED, CAPACITY_MAX);
+  return (unsigned) MIN (limit - reserved, CAPACITY_MAX);
 }

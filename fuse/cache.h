@@ -41,6 +41,7 @@ void vtree_cache_drop (VtreeCache *cache, uint32_t index, const VtreeObject *obj
 /* The counters, all of one moment. */
 void vtree_cache_stats (VtreeCache *cache, VtreeCacheStats *stats);
 
-/* How many descriptors a process may hold that may open LIMIT files: room is left for
- * the rest of the daemon, and memory is bounded too. */
-unsigned vtree_cache_capacity (uint64_t limit);
+/* How many descriptors a process may hold that may open LIMIT files, with THREADS that
+ * answer requests: room is left for their pipes and the rest of the daemon, and memory
+ * is bounded too. */
+unsigned vtree_cache_capacity (uint64_t limit, unsigned threads);

@@ -162,7 +162,9 @@ serve (const VtreeDaemonOptions *options, Report *report, bool *unmounted,
   char key[VTREE_KEY_ID_TEXT_MAX];
   VtreeFsOptions fs_options = options->fs;
   VtreeFsIdentity identity = identify (options, key);
-  fs_options.descriptors = vtree_cache_capacity (vtree_privilege_raise_files ());
+  unsigned threads = MAX (vtree_pool_default_threads (), 2); /* the session's */
+  fs_options.descriptors
+    = vtree_cache_capacity (vtree_privilege_raise_files (), threads);
   bool wants_passthrough = options->options->io == VTREE_IO_PASSTHROUGH;
   if (!confine (options, wants_passthrough, error)
       || (options->parent > 0 && !follow_parent (options->parent, error)))
