@@ -53,8 +53,10 @@ typedef struct {
   unsigned count;
 } VtreeAheadSpan;
 
-/* Takes note of the READ; true: SPAN has all of it. May wait for a piece that another
- * thread works on, for nothing else. */
+/* Takes note of the READ; true: SPAN has all of it. Works on its pieces, and on others
+ * of the file while another thread works on one of them, for which it waits: so it can
+ * take as long as the slowest of what it has begun, if a disk makes that wait, though
+ * its own pieces are there by then. */
 bool vtree_ahead_get (VtreeAhead *ahead, const VtreeAheadWanted *wanted,
                       VtreeAheadSpan *span);
 void vtree_ahead_put (VtreeAhead *ahead, VtreeAheadSpan *span);

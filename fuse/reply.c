@@ -81,7 +81,9 @@ vtree_reply_pieces (fuse_req_t req, const struct iovec *pieces, unsigned count)
 
 /* libfuse moves the pages into a pipe of its own, behind the answer's header; where
  * that is too small it reads them. Both end early only if the pipe does, which has SIZE
- * bytes. */
+ * bytes. Where its own pipe fails it answers with that error instead, and returns 0
+ * with bytes left in ours: that one is then taken for empty, until vtree_pipe_fill()
+ * counts more in it than was filled in, and it goes. */
 bool
 vtree_reply_pipe (fuse_req_t req, const VtreePipe *pipe, size_t size)
 {

@@ -110,6 +110,7 @@ vtree_pipe_fill (VtreePipe *pipe, int fd, size_t size, uint64_t offset)
     else if (n == 0 || errno != EINTR)
       return false;
   }
+  /* All of SIZE came in: what somebody left before it makes this more, never equal. */
   int present = 0;
   return ioctl (pipe->read_fd, FIONREAD, &present) == 0 && present >= 0
          && (size_t) present == size;

@@ -32,7 +32,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtreePipes, vtree_pipes_free)
  * limits of pipe(7)). */
 VtreePipe *vtree_pipes_get (VtreePipes *pipes, size_t size);
 
-/* EMPTIED: all that was filled in has been taken out, so that it can be used again. */
+/* EMPTIED: all that was filled in has been taken out, as far as is known, so that it
+ * can be used again: with anything left in it, the next vtree_pipe_fill() is false. */
 void vtree_pipes_put (VtreePipes *pipes, VtreePipe *pipe, bool emptied);
 
 /* Has exactly SIZE bytes of FD from OFFSET on in PIPE, which is empty. False: something
