@@ -21,6 +21,7 @@ typedef enum {
   QUEUED,
   RUNNING,
   READY,
+  DROPPED, /* nobody reads it any more, or it could not be read yet */
   FAILED
 } State;
 
@@ -91,7 +92,7 @@ static void
 piece_drop (VtreeAhead *ahead, Piece *piece)
 {
   if (piece->state == QUEUED && g_queue_remove (&ahead->queue, piece)) {
-    piece->state = FAILED;
+    piece->state = DROPPED;
     piece_unref (ahead, piece);
     g_cond_broadcast (&ahead->done);
   }
@@ -106,16 +107,25 @@ drop_pieces (VtreeAhead *ahead, Stream *stream)
     piece_drop (ahead, piece);
 }
 
+static State
+state_after (VtreeAheadResult result)
+{
+  if (result == VTREE_AHEAD_READ)
+    return READY;
+  return result == VTREE_AHEAD_LATER ? DROPPED : FAILED;
+}
+
 /* Does the work of PIECE, without the lock meanwhile. */
 static void
 run_piece (VtreeAhead *ahead, Piece *piece)
 {
   piece->state = RUNNING;
   g_mutex_unlock (&ahead->lock);
-  bool ok = ahead->read (ahead->context, piece->node, piece->buffer->data, piece->size,
-                         piece->number * VTREE_AHEAD_PIECE);
+  VtreeAheadResult result
+    = ahead->read (ahead->context, piece->node, piece->buffer->data, piece->size,
+                   piece->number * VTREE_AHEAD_PIECE);
   g_mutex_lock (&ahead->lock);
-  piece->state = ok ? READY : FAILED;
+  piece->state = state_after (result);
   piece_unref (ahead, piece); /* the queue's */
   g_cond_broadcast (&ahead->done);
 }
@@ -312,26 +322,27 @@ next_work (VtreeAhead *ahead, const VtreeAheadSpan *span)
   return NULL;
 }
 
-/* Whether all of SPAN is there, as far as that is known. */
-static bool
-is_done (const VtreeAheadSpan *span, bool *ok)
+/* READY if all of SPAN is, FAILED or DROPPED if a piece is, else QUEUED: not yet. */
+static State
+state_of (const VtreeAheadSpan *span)
 {
-  bool done = true;
-  *ok = true;
+  State state = READY;
   for (unsigned i = 0; i < span->count; i++) {
     const Piece *piece = span->pieces[i];
-    done = done && piece->state != QUEUED && piece->state != RUNNING;
-    *ok = *ok && piece->state != FAILED;
+    if (piece->state == FAILED || piece->state == DROPPED)
+      return piece->state;
+    if (piece->state != READY)
+      state = QUEUED;
   }
-  return done || !*ok;
+  return state;
 }
 
-/* Works until all of SPAN is there, and waits for what others work on. */
-static bool
+/* Works until it is known what becomes of SPAN, and waits for what others work on. */
+static State
 finish (VtreeAhead *ahead, const VtreeAheadSpan *span)
 {
-  bool ok;
-  while (!is_done (span, &ok)) {
+  State state;
+  while ((state = state_of (span)) == QUEUED) {
     Piece *piece = next_work (ahead, span);
     if (piece == NULL) {
       g_cond_wait (&ahead->done, &ahead->lock);
@@ -340,7 +351,7 @@ finish (VtreeAhead *ahead, const VtreeAheadSpan *span)
     g_queue_remove (&ahead->queue, piece);
     run_piece (ahead, piece);
   }
-  return ok;
+  return state;
 }
 
 /* What SPAN is to show of its pieces. */
@@ -371,7 +382,7 @@ drop_used (VtreeAhead *ahead, const VtreeAheadWanted *wanted)
     Piece *piece;
     while (stream->node == wanted->node
            && (piece = g_queue_peek_head (&stream->pieces)) != NULL
-           && (piece->left == 0 || piece->number < behind))
+           && (piece->left == 0 || piece->state == DROPPED || piece->number < behind))
       piece_drop (ahead, g_queue_pop_head (&stream->pieces));
   }
 }
@@ -410,18 +421,16 @@ vtree_ahead_get (VtreeAhead *ahead, const VtreeAheadWanted *wanted,
   if (wanted->size > (VTREE_AHEAD_PIECES - 1) * VTREE_AHEAD_PIECE)
     return false;
   g_mutex_lock (&ahead->lock);
-  bool ok = begin (ahead, wanted, span);
-  if (ok && !finish (ahead, span)) {
+  State state = begin (ahead, wanted, span) ? finish (ahead, span) : DROPPED;
+  if (state == FAILED)
     refuse (ahead, wanted->node);
-    ok = false;
-  }
-  if (ok)
+  if (state == READY)
     fill_span (wanted, span);
   else
     put_pieces (ahead, span);
   drop_used (ahead, wanted);
   g_mutex_unlock (&ahead->lock);
-  return ok;
+  return state == READY;
 }
 
 void

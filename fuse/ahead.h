@@ -26,11 +26,17 @@
 
 typedef struct VtreeAhead VtreeAhead;
 
+typedef enum {
+  VTREE_AHEAD_READ,
+  VTREE_AHEAD_LATER, /* not now: nothing is wrong with it */
+  VTREE_AHEAD_FAILED /* not this way */
+} VtreeAheadResult;
+
 /* SIZE verified bytes of NODE from OFFSET on, all within the file, into DATA, private
- * memory; several threads call it. False: not this way, and the READ that wants them
- * finds out why. */
-typedef bool (*VtreeAheadRead) (void *context, uint64_t node, void *data, size_t size,
-                                uint64_t offset);
+ * memory; several threads call it. Where they are not read, the READ that wants them
+ * finds out why; after _FAILED, nothing is read ahead for who just reads on. */
+typedef VtreeAheadResult (*VtreeAheadRead) (void *context, uint64_t node, void *data,
+                                            size_t size, uint64_t offset);
 
 /* THREADS work ahead, started when first wanted. */
 VtreeAhead *vtree_ahead_new (VtreeAheadRead read, void *context, unsigned threads);

@@ -175,23 +175,32 @@ vtree_fs_wants_ahead (VtreeFs *fs, uint64_t node, size_t size, uint64_t offset,
   return true;
 }
 
+/* What is read ahead, and whether that is the daemon's to verify. */
+typedef struct {
+  Range range;
+  bool daemon;
+} Ahead;
+
 static bool
 read_object_ahead (VtreeObject *object, void *context, GError **error)
 {
-  if (vtree_object_enforcer (object) == VTREE_ENFORCER_DAEMON)
-    return read_object (object, context, error);
-  return vtree_error_set (error, VTREE_ERROR_BUSY, "the kernel verifies it");
+  Ahead *wanted = context;
+  wanted->daemon = vtree_object_enforcer (object) == VTREE_ENFORCER_DAEMON;
+  return !wanted->daemon || read_object (object, &wanted->range, error);
 }
 
-bool
+VtreeAheadResult
 vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data, size_t size,
                      uint64_t offset)
 {
   g_autoptr (GError) error = NULL;
   VtreeInode inode;
-  Range range = { data, size, offset };
-  return get_regular (fs, node, &inode) == 0
-         && use_object (fs, &inode, read_object_ahead, &range, &error);
+  Ahead wanted = { .range = { data, size, offset } };
+  if (get_regular (fs, node, &inode) != 0)
+    return VTREE_AHEAD_FAILED;
+  if (!use_object (fs, &inode, read_object_ahead, &wanted, &error))
+    return is_passing (error) ? VTREE_AHEAD_LATER : VTREE_AHEAD_FAILED;
+  return wanted.daemon ? VTREE_AHEAD_READ : VTREE_AHEAD_FAILED;
 }
 
 void

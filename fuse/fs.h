@@ -132,9 +132,9 @@ VtreePipe *vtree_fs_splice (VtreeFs *fs, uint64_t node, VtreePipes *pipes, size_
 bool vtree_fs_wants_ahead (VtreeFs *fs, uint64_t node, size_t size, uint64_t offset,
                            VtreeAheadWanted *wanted);
 /* SIZE verified bytes of an object that the daemon verifies, by themselves: nobody has
- * asked for them yet, so nothing is logged or counted. False: any failure. */
-bool vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data, size_t size,
-                          uint64_t offset);
+ * asked for them yet, so nothing is logged or counted. */
+VtreeAheadResult vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data,
+                                      size_t size, uint64_t offset);
 /* SIZE such bytes have been handed out. */
 void vtree_fs_count_ahead (VtreeFs *fs, size_t size);
 

@@ -125,7 +125,7 @@ splice_read (VtreeOps *ops, const File *file)
   return true;
 }
 
-bool
+VtreeAheadResult
 vtree_ops_ahead (void *context, uint64_t node, void *data, size_t size, uint64_t offset)
 {
   return vtree_fs_read_ahead (context, node, data, size, offset);

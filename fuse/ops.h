@@ -32,8 +32,8 @@ typedef struct {
 const VtreeLaterCalls *vtree_ops_later_calls (void);
 
 /* What _ahead needs; its context has to be the VtreeFs. */
-bool vtree_ops_ahead (void *context, uint64_t node, void *data, size_t size,
-                      uint64_t offset);
+VtreeAheadResult vtree_ops_ahead (void *context, uint64_t node, void *data, size_t size,
+                                  uint64_t offset);
 
 /* The table; userdata has to be a VtreeOps. */
 const struct fuse_lowlevel_ops *vtree_ops_table (void);

@@ -15,8 +15,10 @@ typedef struct {
   VtreeAhead *ahead;
   atomic_uint reads[PIECES_MAX]; /* by piece, of NODE */
   atomic_uint fails_from;        /* the first piece that fails; 0: none */
+  atomic_bool later;             /* nothing can be read yet */
   GMutex lock;                   /* below */
   GCond changed;
+  unsigned waiting;    /* those who wait */
   bool held;           /* workers wait */
   GThread *own_thread; /* that of the test: it does not */
 } Fixture;
@@ -27,7 +29,7 @@ byte_at (uint64_t node, uint64_t offset)
   return (uint8_t) (node * 31 + offset * 7 + offset / 251);
 }
 
-static bool
+static VtreeAheadResult
 read_piece (void *context, uint64_t node, void *data, size_t size, uint64_t offset)
 {
   Fixture *fixture = context;
@@ -39,12 +41,17 @@ read_piece (void *context, uint64_t node, void *data, size_t size, uint64_t offs
   if (node == NODE)
     atomic_fetch_add (&fixture->reads[number], 1);
   g_mutex_lock (&fixture->lock);
+  fixture->waiting++;
+  g_cond_broadcast (&fixture->changed);
   while (fixture->held && g_thread_self () != fixture->own_thread)
     g_cond_wait (&fixture->changed, &fixture->lock);
+  fixture->waiting--;
   g_mutex_unlock (&fixture->lock);
   for (size_t i = 0; i < size; i++)
     bytes[i] = byte_at (node, offset + i);
-  return fails_from == 0 || number < fails_from;
+  if (atomic_load (&fixture->later))
+    return VTREE_AHEAD_LATER;
+  return fails_from == 0 || number < fails_from ? VTREE_AHEAD_READ : VTREE_AHEAD_FAILED;
 }
 
 static void
@@ -259,6 +266,54 @@ test_worker_is_slow (void)
 }
 
 static gpointer
+read_two_pieces (gpointer data)
+{
+  return GINT_TO_POINTER (read_range (data, NODE, 3 * PIECE, 2 * PIECE));
+}
+
+/* A READ that others leave behind while it works on its first piece loses its second
+ * one, and reads by itself; nothing is wrong with the file. */
+static void
+test_left_behind (void)
+{
+  g_auto (Fixture) fixture;
+  fixture_init (&fixture, 0);
+  for (uint64_t i = 0; i < 3; i++)
+    read_range (&fixture, NODE, i * PIECE, PIECE);
+  hold (&fixture, true);
+  GThread *thread = g_thread_new ("left behind", read_two_pieces, &fixture);
+  g_mutex_lock (&fixture.lock);
+  while (fixture.waiting == 0)
+    g_cond_wait (&fixture.changed, &fixture.lock);
+  g_mutex_unlock (&fixture.lock);
+  for (uint64_t i = 5; i < 9; i++)
+    g_assert_true (read_range (&fixture, NODE, i * PIECE, PIECE));
+  hold (&fixture, false);
+  g_assert_false (GPOINTER_TO_INT (g_thread_join (thread)));
+  g_assert_cmpuint (atomic_load (&fixture.reads[4]), ==, 0);
+  for (uint64_t i = 9; i < 20; i++)
+    g_assert_true (read_range (&fixture, NODE, i * PIECE, PIECE));
+}
+
+/* Once it can be read, reading ahead goes on; at the latest behind what was tried. */
+static void
+test_later (void)
+{
+  for (unsigned threads = 0; threads < 3; threads++) {
+    g_auto (Fixture) fixture;
+    fixture_init (&fixture, threads);
+    atomic_store (&fixture.later, true);
+    for (uint64_t i = 0; i < 6; i++)
+      g_assert_false (read_range (&fixture, NODE, i * PIECE, PIECE));
+    atomic_store (&fixture.later, false);
+    for (uint64_t i = 6; i < 16; i++)
+      read_range (&fixture, NODE, i * PIECE, PIECE);
+    for (uint64_t i = 16; i < 40; i++)
+      g_assert_true (read_range (&fixture, NODE, i * PIECE, PIECE));
+  }
+}
+
+static gpointer
 read_by_thread (gpointer data)
 {
   Fixture *fixture = data;
@@ -304,6 +359,8 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/ahead/many-readers", test_many_readers);
   g_test_add_func ("/fuse/ahead/stopped-readers", test_stopped_readers);
   g_test_add_func ("/fuse/ahead/worker-is-slow", test_worker_is_slow);
+  g_test_add_func ("/fuse/ahead/left-behind", test_left_behind);
+  g_test_add_func ("/fuse/ahead/later", test_later);
   g_test_add_func ("/fuse/ahead/threads", test_threads);
   g_test_add_func ("/fuse/ahead/ends-with-work-left", test_ends_with_work_left);
   return vtree_test_run ();

@@ -111,6 +111,26 @@ check_prepared (Fixture *fixture)
   g_assert_cmpstr (log, ==, "");
 }
 
+static VtreeAheadResult
+read_ahead (Fixture *fixture, uint64_t node)
+{
+  char data[100];
+  return vtree_fs_read_ahead (fixture->fs, node, data, sizeof data, 0);
+}
+
+/* What is not there yet is no failure. */
+static void
+test_ahead (Fixture *fixture, gconstpointer data)
+{
+  (void) data;
+  g_autofree char *path = merkle_path (fixture);
+  g_assert_cmpint (unlink (path), ==, 0);
+  g_assert_cmpint (read_ahead (fixture, fixture->node), ==, VTREE_AHEAD_LATER);
+  g_assert_cmpint (vtree_fs_prepare (fixture->fs, fixture->node, NULL), ==, 0);
+  g_assert_cmpint (read_ahead (fixture, fixture->node), ==, VTREE_AHEAD_READ);
+  g_assert_cmpint (read_ahead (fixture, 1), ==, VTREE_AHEAD_FAILED);
+}
+
 static void
 test_missing (Fixture *fixture, gconstpointer data)
 {
@@ -185,6 +205,7 @@ main (int argc, char **argv)
 {
   vtree_test_init (&argc, &argv);
   add ("missing", test_missing);
+  add ("ahead", test_ahead);
   add ("damaged", test_damaged);
   add ("corrupt", test_corrupt);
   add ("given-up", test_given_up);
