@@ -95,8 +95,8 @@ follow_parent (pid_t parent, GError **error)
          || vtree_error_set (error, VTREE_ERROR_FAILED, "the parent process has ended");
 }
 
-/* What the kernel serves by itself has no place in its page cache for what is pushed. On
- * one processor there is nobody to do it beside the reader. */
+/* What the kernel serves by itself has no place in its page cache for what is pushed.
+ * On one processor there is nobody to do it beside the reader. */
 static uint64_t
 bytes_to_push (const VtreeMountOptions *options)
 {

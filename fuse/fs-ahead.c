@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The file system's semantics: what is read ahead of who reads a directory. Nothing here
- * fails aloud: who reads the file itself is told.
+ * The file system's semantics: what is read ahead of who reads a directory. Nothing
+ * here fails aloud: who reads the file itself is told.
  */
 #include "fuse/fs-private.h"
 

@@ -138,7 +138,7 @@ VtreeAheadResult vtree_fs_read_ahead (VtreeFs *fs, uint64_t node, void *data,
 /* SIZE such bytes have been handed out. */
 void vtree_fs_count_ahead (VtreeFs *fs, size_t size);
 
-/* --- ahead of who reads a directory, for prefetch.h; only hints, so no errno ------- */
+/* --- ahead of who reads a directory, for prefetch.h: hints, so no errno ----------- */
 
 /* How many inodes there are: node ids are 1 to that. */
 uint32_t vtree_fs_inodes (const VtreeFs *fs);

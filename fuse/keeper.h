@@ -2,12 +2,12 @@
 /*
  * The keeper: a process that unmounts for the daemon when that ends on a signal. The
  * daemon itself has given up the right to (capabilities, no_new_privs: fusermount3
- * would have none either). It ends with the daemon; a killed one leaves a mount that says
- * ENOTCONN.
+ * would have none either). It ends with the daemon; a killed one leaves a mount that
+ * says ENOTCONN.
  *
  * Where something is pushed (push.h) a killed daemon may leave a thread that waits, for
- * ever, for an answer to a READ, and so keeps the connection. The keeper then gives that
- * answer: it holds the connection too, and lets go of it with the daemon.
+ * ever, for an answer to a READ, and so keeps the connection. The keeper then gives
+ * that answer: it holds the connection too, and lets go of it with the daemon.
  */
 #pragma once
 

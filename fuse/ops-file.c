@@ -105,8 +105,9 @@ vtree_op_release (fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
   vtree_reply_result (req, 0);
 }
 
-/* Below that, a copy costs less than the system calls that save it. Above, libfuse's own
- * pipe, which may be as large as pipe-max-size (1 MiB), can't take a whole reply. */
+/* Below that, a copy costs less than the system calls that save it. Above, libfuse's
+ * own pipe, which may be as large as pipe-max-size (1 MiB), can't take a whole
+ * reply. */
 #define SPLICE_MIN ((size_t) 64 * 1024)
 #define SPLICE_MAX ((size_t) 512 * 1024)
 

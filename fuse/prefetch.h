@@ -10,10 +10,10 @@
  * listed while the ones listed before it were read, it is taken that it will be too;
  * now and then its first file is left out, so that its READ shows that this holds.
  *
- * Whoever answers a request tells of it here afterwards, which costs him a short look at
- * the directory; one thread of our own, started with the first push, loads and pushes.
- * It may have to wait for a READ, whose page the kernel has locked; no request ever
- * waits for it. What can't be loaded is passed over: who reads it is told why.
+ * Whoever answers a request tells of it here afterwards, which costs him a short look
+ * at the directory; one thread of our own, started with the first push, loads and
+ * pushes. It may have to wait for a READ, whose page the kernel has locked; no request
+ * ever waits for it. What can't be loaded is passed over: who reads it is told why.
  */
 #pragma once
 
@@ -62,7 +62,8 @@ void vtree_prefetch_known (VtreePrefetch *prefetch, uint64_t node);
 /* A READ of NODE from its beginning has been answered. */
 void vtree_prefetch_read (VtreePrefetch *prefetch, uint64_t node);
 
-/* The beginning of NODE, a directory, has been listed, with what the names stand for. */
+/* The beginning of NODE, a directory, has been listed, with what the names stand
+ * for. */
 void vtree_prefetch_listed (VtreePrefetch *prefetch, uint64_t node);
 
 /* Whether the kernel has been handed what NODE contains, read or pushed. */

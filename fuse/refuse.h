@@ -9,10 +9,10 @@
 
 #include <stdbool.h>
 
-/* Another descriptor of the connection DEVICE, to be closed by the caller; -1 where there
- * is none to be had. */
+/* Another descriptor of the connection DEVICE, to be closed by the caller; -1 where
+ * there is none to be had. */
 int vtree_refuse_prepare (int device);
 
-/* Waits at most MOMENT milliseconds for a request on DEVICE (of _prepare), and answers it
- * with ENOTCONN. False: none came. */
+/* Waits at most MOMENT milliseconds for a request on DEVICE (of _prepare), and answers
+ * it with ENOTCONN. False: none came. */
 bool vtree_refuse_next (int device, int moment);

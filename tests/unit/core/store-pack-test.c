@@ -226,8 +226,8 @@ test_load (void)
   g_assert_cmpuint (load (store, COUNT + 2, VTREE_VERITY_REQUIRE), ==, 0);
 }
 
-/* One that is damaged does not come, and all beside it do; nor does what lies behind the
- * end of the pack. */
+/* One that is damaged does not come, and all beside it do; nor does what lies behind
+ * the end of the pack. */
 static void
 test_load_damaged (void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is pushed for which reader, over a real store, to a kernel that only takes notes.
- * Nothing here depends on time but where a test says so: a test waits until what must
- * come has come, and what must not come is shown by what came after it.
+ * What is pushed for which reader, over a real store, to a kernel that only takes
+ * notes. Nothing here depends on time but where a test says so: a test waits until
+ * what must come has come, and what must not come is shown by what came after it.
  */
 #include "fuse/prefetch.h"
 
