@@ -57,6 +57,11 @@ expect_exit 0 v fsck
 same_tree 'the mount has all its files' "$VTREE_TMP/old" "$VTREE_TMP/mnt"
 check "the mounted version's manifest is there" test -e "$(object_file "$old")"
 check 'umount' v umount "$VTREE_TMP/mnt"
+# It holds what it holds a moment longer than its mount is there.
+nobody_serves() {
+  ! pgrep -x mount.fuse.vtre >/dev/null
+}
+check 'its daemon ends' wait_until 20 nobody_serves
 expect_exit 0 v gc --keep=1
 check 'it goes once it is unmounted' test ! -e "$(object_file "$old")"
 expect_exit 0 v fsck

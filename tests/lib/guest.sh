@@ -18,6 +18,9 @@
   exit 2
 }
 . "$VTREE_SOURCE_DIR/tests/lib/lib.sh"
+# Objects are damaged and counted here: each is read as it is asked for.
+# shellcheck disable=SC2034 # for mounted.sh
+prefetch=off
 
 # use_btrfs: mounts the btrfs disk on $GUEST_BTRFS, for everybody to write to.
 use_btrfs() {

@@ -38,7 +38,7 @@ unmount_disk() {
 # serve DIR LOG [OPTIONS]: "app" on DIR, without mount(8).
 serve() {
   mkdir -p "$1"
-  mount.fuse.vtree "$repo:app" "$1" -o "log=$2${3:+,$3}"
+  mount.fuse.vtree "$repo:app" "$1" -o "log=$2,prefetch=off${3:+,$3}"
 }
 
 # raw extents|btrfs: raw-strike on the disk's image.

@@ -103,7 +103,7 @@ check_refused() {
   expect_stderr_line "verity=require, but .*$2"
   expect_exit 32 mount.fuse.vtree "$repo:app" "$m" -o verity=require
   expect_stderr_line 'does not enforce fs-verity on it \(.*\), and verity=require'
-  mount.fuse.vtree "$repo:app" "$m"
+  mount.fuse.vtree "$repo:app" "$m" -o prefetch=off
   check "$1: auto" diff -r src "$m"
   check_equal "$1: the daemon verifies" "$(counters objects_kernel objects_daemon)" \
     $'objects_kernel 0\nobjects_daemon 2'
