@@ -2,14 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # forky.sh SCRIPT [ARGUMENT...]: runs SCRIPT (its path below the checkout) in a root of
 # Debian testing on the host's kernel, with a build of this checkout there. Debian's
-# libfuse is built without io_uring: in here it is built again, with it. The root is made
-# only with VTREE_FORKY=1 or where every test has to run; otherwise it is a skip.
+# libfuse is built without io_uring: in here it is built again, with it.
 #
 # The kernel's parameter fuse.enable_uring is for the whole machine: with VTREE_URING=1 it
 # is on while SCRIPT runs.
 . "$(dirname "${BASH_SOURCE[0]}")/host.sh"
-[ -n "${VTREE_FORKY:-}${CI:-}${VTREE_REQUIRE_ALL:-}" ] \
-  || skip 'Debian testing is only made with VTREE_FORKY=1'
 require_machine mmdebstrap apt-get rsync
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -52,7 +49,7 @@ make_root() {
   mkdir -p "$staging"
   echo "making the root of Debian testing in $root"
   # shellcheck disable=SC2016 # mmdebstrap's shell expands it
-  if ! VTREE_FORKY=1 unshare --mount --propagation private mmdebstrap --variant=apt --quiet \
+  if ! unshare --mount --propagation private mmdebstrap --variant=apt --quiet \
     --include="$(IFS=, && echo "${packages[*]}")" \
     --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
