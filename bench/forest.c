@@ -128,6 +128,28 @@ dir_of (const Forest *forest, guint64 number, guint64 count)
   return forest->dirs->pdata[1 + at];
 }
 
+static void
+make_symlink (Forest *forest, const char *path)
+{
+  if (symlinkat ("../where/it/leads", forest->top, path) < 0)
+    die (path);
+  forest->made++;
+}
+
+/* Number I of COUNT, in DIR: its path. */
+static char *
+make_leaf (Forest *forest, const char *dir, guint64 i, guint64 count)
+{
+  guint64 kind = draw (forest, 92);
+  char *path = path_of (dir, kind < 60 ? "file" : kind < 74 ? "empty" : "link", i);
+  guint64 key = kind < 30 ? i : draw (forest, count / 30 + 1);
+  if (kind < 74)
+    make_file (forest, path, key, kind >= 60);
+  else
+    make_symlink (forest, path);
+  return path;
+}
+
 /* Files and symlinks in turn, WIDE of them in one directory. */
 static void
 make_files (Forest *forest, guint64 count, guint64 wide)
@@ -138,15 +160,7 @@ make_files (Forest *forest, guint64 count, guint64 wide)
   for (guint64 i = 0; i < count; i++) {
     bool in_wide = i < wide;
     const char *dir = in_wide ? "wide" : dir_of (forest, i - wide, count - wide);
-    guint64 kind = draw (forest, 92);
-    char *path = path_of (dir, kind < 60 ? "file" : kind < 74 ? "empty" : "link", i);
-    guint64 key = kind < 30 ? i : draw (forest, count / 30 + 1);
-    if (kind < 74)
-      make_file (forest, path, key, kind >= 60);
-    else if (symlinkat ("../where/it/leads", forest->top, path) < 0)
-      die (path);
-    else
-      forest->made++;
+    char *path = make_leaf (forest, dir, i, count);
     g_ptr_array_add (in_wide ? forest->wide : forest->files, path);
   }
 }

@@ -266,10 +266,11 @@ main (int argc, char **argv)
   g_autoptr (GPtrArray) paths = walks || scans ? NULL : load_list (argv[3]);
   guint threads = parse_threads (paths == NULL ? argv[3] : argv[4]);
   double start = now ();
-  uint64_t done = walks ? walk (dup (top))
-                  : scans
-                    ? scan (top, threads)
-                    : use_files (top, paths, threads, strcmp (argv[1], "open") != 0);
+  uint64_t done;
+  if (paths != NULL)
+    done = use_files (top, paths, threads, strcmp (argv[1], "open") != 0);
+  else
+    done = walks ? walk (dup (top)) : scan (top, threads);
   printf ("%.6f %" G_GUINT64_FORMAT "\n", now () - start, done);
   return 0;
 }

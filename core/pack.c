@@ -484,7 +484,7 @@ read_vector (int fd, const struct iovec *vector, unsigned count, uint64_t offset
 
 /* Where the slices go, with GAP for what lies between; how many parts that are. */
 static unsigned
-make_vector (const VtreePackSlice *slices, unsigned count, uint8_t *gap,
+make_vector (const VtreePackSlice *slices, unsigned count, struct iovec gap,
              struct iovec *vector)
 {
   unsigned parts = 0;
@@ -492,7 +492,7 @@ make_vector (const VtreePackSlice *slices, unsigned count, uint8_t *gap,
   for (unsigned i = 0; i < count; i++) {
     const VtreePackEntry *entry = &slices[i].entry;
     if (entry->offset > at)
-      vector[parts++] = (struct iovec){ gap, (size_t) (entry->offset - at) };
+      vector[parts++] = (struct iovec){ gap.iov_base, (size_t) (entry->offset - at) };
     vector[parts++] = (struct iovec){ slices[i].data, entry->size };
     at = entry->offset + entry->size;
   }
@@ -509,7 +509,8 @@ vtree_pack_read_run (VtreePack *pack, VtreePackSlice *slices, unsigned count,
   if (policy == VTREE_VERITY_REQUIRE && !require_enforced (pack, NULL))
     return;
   uint64_t start = slices[0].entry.offset;
-  unsigned parts = make_vector (slices, count, gap, vector);
+  unsigned parts
+    = make_vector (slices, count, (struct iovec){ gap, sizeof gap }, vector);
   uint64_t end = start + read_vector (pack->fd, vector, parts, start);
   for (unsigned i = 0; i < count; i++) {
     VtreePackSlice *slice = &slices[i];

@@ -339,7 +339,8 @@ visit_entries (Walk *walk, const VtreeLooked *looked, GError **error)
   const VtreeListing *listing = looked != NULL ? looked->listing : own;
   for (size_t i = 0; i < vtree_listing_count (listing); i++) {
     /* Each time: to hand a file to the readers can take long too. */
-    const VtreeSeen *seen = is_recent (looked) ? &looked->seen[i] : NULL;
+    const VtreeSeen *seen
+      = looked != NULL && is_recent (looked) ? &looked->seen[i] : NULL;
     if (!visit_entry (walk, vtree_listing_peek (listing, i), seen, error))
       return false;
   }
