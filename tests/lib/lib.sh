@@ -195,6 +195,9 @@ vtree_enter_world() {
   options="log_path=$VTREE_TMP/sanitizer/report"
   export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}$options"
   export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}$options:print_stacktrace=1"
+  # where users can read it, too
+  install -m 0444 "$VTREE_SOURCE_DIR/tests/lib/tsan.supp" "$VTREE_TMP/tsan.supp"
+  options+=":suppressions=$VTREE_TMP/tsan.supp"
   export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}$options"
   if [ "$EUID" != 0 ]; then
     ln -s "$VTREE_BINDIR" "$VTREE_TMP/bin"

@@ -142,7 +142,7 @@ daemon() {
 gone() {
   ! kill -0 "$1" 2>/dev/null
 }
-for signal in TERM KILL SEGV; do
+for signal in TERM KILL ABRT; do
   for round in 1 2 3 4 5 6 7 8; do
     mount_app
     pid=$(daemon)
