@@ -56,6 +56,8 @@ struct VtreeLookahead {
 
   GMutex lock; /* for the rest */
   GCond wanting, done;
+  unsigned idle;    /* threads that wait for WANTING: to wake costs a system call */
+  bool waited;      /* the walk waits for DONE */
   GPtrArray *stack; /* Look *: those that are WANTED */
   size_t names;     /* looked at and not taken */
   bool ends;
@@ -179,11 +181,31 @@ may_look (const VtreeLookahead *ahead)
 static Look *
 next_look (VtreeLookahead *ahead)
 {
-  while (!ahead->ends && !may_look (ahead))
+  while (!ahead->ends && !may_look (ahead)) {
+    ahead->idle++;
     g_cond_wait (&ahead->wanting, &ahead->lock);
+    ahead->idle--;
+  }
   if (ahead->ends)
     return NULL;
   return g_ptr_array_steal_index (ahead->stack, ahead->stack->len - 2);
+}
+
+/* With the lock. */
+static void
+tell_walk (VtreeLookahead *ahead)
+{
+  if (ahead->waited)
+    g_cond_signal (&ahead->done);
+}
+
+/* With the lock, for a moment without it. */
+static void
+wait_for_thread (VtreeLookahead *ahead)
+{
+  ahead->waited = true;
+  g_cond_wait (&ahead->done, &ahead->lock);
+  ahead->waited = false;
 }
 
 /* With the lock, but not all the time. */
@@ -200,7 +222,7 @@ look_at (VtreeLookahead *ahead, Look *look)
     look->looked = looked;
     look->place = place;
     look->state = LISTED;
-    g_cond_signal (&ahead->done);
+    tell_walk (ahead);
     g_mutex_unlock (&ahead->lock);
     see_names (look);
     g_mutex_lock (&ahead->lock);
@@ -208,7 +230,7 @@ look_at (VtreeLookahead *ahead, Look *look)
       vtree_fd_close (look->place.fd);
   }
   look->state = DONE;
-  g_cond_signal (&ahead->done);
+  tell_walk (ahead);
 }
 
 static gpointer
@@ -280,7 +302,7 @@ vtree_lookahead_want (VtreeLookahead *ahead, VtreeHandle *dir, GPtrArray *names)
     looks->each[i].name = names->pdata[i];
     g_ptr_array_add (ahead->stack, &looks->each[i]);
   }
-  if (may_look (ahead))
+  if (ahead->idle > 0 && may_look (ahead))
     g_cond_broadcast (&ahead->wanting);
   g_mutex_unlock (&ahead->lock);
   return looks;
@@ -295,7 +317,7 @@ help (VtreeLookahead *ahead, Look *look)
   see_names (look);
   g_mutex_lock (&ahead->lock);
   while (look->state != DONE)
-    g_cond_wait (&ahead->done, &ahead->lock);
+    wait_for_thread (ahead);
   vtree_fd_close (look->place.fd);
 }
 
@@ -311,12 +333,12 @@ vtree_lookahead_take (VtreeLookahead *ahead, VtreeLooks **looks, guint index)
     g_assert (top == look);
   }
   while (look->state == BEGUN)
-    g_cond_wait (&ahead->done, &ahead->lock);
+    wait_for_thread (ahead);
   if (look->state == LISTED)
     help (ahead, look);
   VtreeLooked *looked = g_steal_pointer (&look->looked);
   ahead->names -= count_names (looked);
-  if (may_look (ahead))
+  if (ahead->idle > 0 && may_look (ahead))
     g_cond_signal (&ahead->wanting);
   g_mutex_unlock (&ahead->lock);
   if (index + 1 == (*looks)->names->len) {

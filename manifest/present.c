@@ -8,12 +8,18 @@
 #include "core/store.h"
 #include "manifest/reach.h"
 
+typedef struct {
+  VtreeDigest digest; /* first: a VtreeDigest * is a Stored * */
+  uint64_t size;
+} Stored;
+
 struct VtreePresent {
   const VtreeRepo *repo;
   VtreeDigest manifest;
   uint64_t size;
   GThread *thread;     /* NULL: the work is done */
-  GHashTable *stored;  /* VtreeDigest * -> its size, both owned: what is there */
+  GArray *stored;      /* Stored: what is there */
+  GHashTable *index;   /* set of VtreeDigest *, in STORED, once that is complete */
   GHashTable *digests; /* of these what the manifest names, in its size */
 };
 
@@ -22,9 +28,9 @@ static bool
 note_stored (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
 {
   const VtreePresent *present = context;
+  Stored stored = { .digest = *digest, .size = size };
   (void) error;
-  g_hash_table_replace (present->stored, vtree_digest_dup (digest),
-                        g_memdup2 (&size, sizeof size));
+  g_array_append_val (present->stored, stored);
   return true;
 }
 
@@ -50,6 +56,9 @@ list_store (VtreePresent *present, const VtreeStore *store, GError **error)
                            present, NULL, &whole, error))
       return false;
   }
+  for (guint i = 0; i < present->stored->len; i++)
+    g_hash_table_add (present->index,
+                      &g_array_index (present->stored, Stored, i).digest);
   return true;
 }
 
@@ -58,10 +67,10 @@ static bool
 note_present (void *context, const VtreeDigest *digest, uint64_t size, GError **error)
 {
   const VtreePresent *present = context;
-  const uint64_t *stored = g_hash_table_lookup (present->stored, digest);
+  Stored *stored = g_hash_table_lookup (present->index, digest);
   (void) error;
-  if (stored != NULL && *stored == size)
-    vtree_digest_set_add (present->digests, digest);
+  if (stored != NULL && stored->size == size)
+    g_hash_table_add (present->digests, &stored->digest);
   return true;
 }
 
@@ -100,9 +109,9 @@ vtree_present_new (const VtreeRepo *repo, const VtreeDigest *digest, uint64_t si
   present->repo = repo;
   present->manifest = *digest;
   present->size = size;
-  present->stored = g_hash_table_new_full (vtree_digest_hash, vtree_digest_equal_func,
-                                           g_free, g_free);
-  present->digests = vtree_digest_set_new ();
+  present->stored = g_array_new (FALSE, FALSE, sizeof (Stored));
+  present->index = g_hash_table_new (vtree_digest_hash, vtree_digest_equal_func);
+  present->digests = g_hash_table_new (vtree_digest_hash, vtree_digest_equal_func);
   present->thread = g_thread_try_new ("present", work, present, NULL);
   if (present->thread == NULL)
     work (present);
@@ -123,7 +132,8 @@ vtree_present_free (VtreePresent *present)
   if (present == NULL)
     return;
   vtree_present_wait (present);
-  g_hash_table_unref (present->stored);
   g_hash_table_unref (present->digests);
+  g_hash_table_unref (present->index);
+  g_array_unref (present->stored);
   g_free (present);
 }
