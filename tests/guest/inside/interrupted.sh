@@ -88,10 +88,12 @@ placing() {
   [ "$(find "$repo/objects" -type f -newer "$VTREE_TMP/before" | wc -l)" -gt 20 ]
 }
 
-# left: what the killed commit left: in tmp, or, where the blow came that late, placed.
+# left: what the killed commit left: in tmp, or, where the blow came that late, or the one
+# before it, placed.
 left() {
   ls "$repo/tmp"
   find "$repo/objects" -type f -newer "$VTREE_TMP/before"
+  find "$repo/objects" -type f -size "${large}c"
 }
 
 # beside VTREE-ARGUMENT...: in the background; $job.
