@@ -59,7 +59,7 @@ make_file (File *file, uint64_t size)
     }
     must (vtree_fd_pwrite (file->fd, data, MIB, offset, &error), error);
   }
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, size, file->merkle_fd };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, size, file->merkle_fd, NULL };
   must (vtree_verity_compute_fd (&params, file->fd, &file->digest, &error), error);
 }
 

@@ -26,8 +26,10 @@ typedef bool (*FileWork) (int fd, FileDigest *result, GError **error);
 static bool
 compute (int fd, FileDigest *result, GError **error)
 {
-  const VtreeVerityParams params
-    = { .alg = result->alg, .size = result->size, .merkle_fd = -1 };
+  VtreeVerityHelpers helpers = { 0 };
+  const VtreeVerityParams params = {
+    .alg = result->alg, .size = result->size, .merkle_fd = -1, .helpers = &helpers
+  };
 
   return vtree_verity_compute_fd (&params, fd, &result->digest, error);
 }

@@ -62,6 +62,7 @@ struct VtreeIngest {
   VtreeFd packs_fd;
   VtreePacks *packs;       /* as they were when it began */
   uint32_t pack_threshold; /* bytes; what is at most so large goes into a pack */
+  VtreeVerityHelpers helpers;
   atomic_uint next_number;
   atomic_bool no_reflink; /* the filesystem said that it has none */
 

@@ -55,12 +55,13 @@ make_merkle_file (const VtreeIngest *ingest, VtreeStaged *staged, GError **error
 }
 
 static VtreeVerityParams
-params_for (const VtreeIngest *ingest, const VtreeStaged *staged)
+params_for (VtreeIngest *ingest, const VtreeStaged *staged)
 {
   return (VtreeVerityParams){
     .alg = ingest->alg,
     .size = staged->size,
     .merkle_fd = staged->merkle_fd,
+    .helpers = &ingest->helpers,
   };
 }
 
@@ -74,8 +75,7 @@ set_changed (GError **error)
 
 typedef struct {
   int in;
-  int out; /* -1: only looked at */
-  uint64_t offset;
+  int out;
 } Copy;
 
 static bool
@@ -105,19 +105,18 @@ write_data (int fd, const uint8_t *data, size_t size, uint64_t offset, GError **
 
 /* VtreeVerityRead: what is hashed is what has been written. */
 static bool
-read_and_write (void *context, void *data, size_t size, GError **error)
+read_and_write (void *context, void *data, size_t size, uint64_t offset, GError **error)
 {
-  Copy *copy = context;
+  const Copy *copy = context;
   size_t got;
-  if (!vtree_fd_pread (copy->in, data, size, copy->offset, &got, error))
+  if (!vtree_fd_pread (copy->in, data, size, offset, &got, error))
     return false;
   if (got < size)
     return set_changed (error);
-  if (!write_data (copy->out, data, size, copy->offset, error)) {
+  if (!write_data (copy->out, data, size, offset, error)) {
     g_prefix_error (error, "copy into tmp: ");
     return false;
   }
-  copy->offset += size;
   return true;
 }
 
@@ -132,10 +131,10 @@ check_end (int fd, uint64_t size, GError **error)
 }
 
 static bool
-copy_and_hash (const VtreeIngest *ingest, int fd, VtreeStaged *staged, GError **error)
+copy_and_hash (VtreeIngest *ingest, int fd, VtreeStaged *staged, GError **error)
 {
   VtreeVerityParams params = params_for (ingest, staged);
-  Copy copy = { fd, staged->fd, 0 };
+  Copy copy = { fd, staged->fd };
   if (ftruncate (staged->fd, (off_t) staged->size) < 0)
     return vtree_error_set_errno (error, errno, "copy into tmp");
   return vtree_verity_compute (&params, read_and_write, &copy, &staged->digest, error)

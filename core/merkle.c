@@ -2,30 +2,19 @@
 /*
  * Owns the Merkle file's layout and the walk from a block up to the digest. May not
  * read the contents: they are handed in. Layout: doc/formats.md, "Merkle file".
- *
- * Level 0 is the lowest, the hashes of the contents' blocks; each higher level has the
- * hashes of the blocks of the one below; the highest is one block, the root. In the
- * file the root comes first.
  */
 #include "core/merkle.h"
 
 #include "core/hash.h"
+#include "core/merkle-levels.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* 2^63 bytes are 2^51 blocks; 64 hashes of SHA-512 a block make 9 levels of them. */
-#define MAX_LEVELS 10
 /* Hash blocks kept for one file: a sequential reader needs one of each level. */
 #define CACHE_BLOCKS 16
 #define NO_BLOCK UINT64_MAX
-
-typedef struct {
-  unsigned count;             /* levels; 0 for contents of at most one block */
-  uint64_t start[MAX_LEVELS]; /* number of each level's first block within the tree */
-  uint64_t blocks;            /* of the whole tree */
-} Levels;
 
 /* Verified hash blocks, the least recently used goes first. */
 typedef struct {
@@ -37,7 +26,7 @@ typedef struct {
 } Cache;
 
 typedef struct {
-  Levels levels;
+  VtreeMerkleLevels levels;
   GRWLock lock; /* for the descriptor, which _replace_take () changes */
   VtreeFd fd;
   atomic_bool damaged;
@@ -60,33 +49,10 @@ div_up (uint64_t n, uint64_t by)
   return n / by + (n % by != 0);
 }
 
-static size_t
-hashes_per_block (VtreeDigestAlg alg)
-{
-  return VTREE_BLOCK_SIZE / vtree_digest_alg_size (alg);
-}
-
-static Levels
-compute_levels (VtreeDigestAlg alg, uint64_t size)
-{
-  Levels levels = { 0 };
-  uint64_t counts[MAX_LEVELS] = { 0 };
-  for (uint64_t n = div_up (size, VTREE_BLOCK_SIZE); n > 1; levels.count++) {
-    g_assert (levels.count < MAX_LEVELS);
-    n = div_up (n, hashes_per_block (alg));
-    counts[levels.count] = n;
-  }
-  for (unsigned level = levels.count; level-- > 0;) {
-    levels.start[level] = levels.blocks;
-    levels.blocks += counts[level];
-  }
-  return levels;
-}
-
 uint64_t
 vtree_merkle_file_size (VtreeDigestAlg alg, uint64_t size)
 {
-  Levels levels = compute_levels (alg, size);
+  VtreeMerkleLevels levels = vtree_merkle_levels (alg, size);
   if (levels.count == 0)
     return 0;
   return VTREE_MERKLE_HEADER_SIZE + levels.blocks * VTREE_BLOCK_SIZE;
@@ -109,20 +75,13 @@ set_hash_failed (GError **error)
   return vtree_error_set (error, VTREE_ERROR_FAILED, "hash a block: OpenSSL failed");
 }
 
-/* Whether this root hash leads to the digest: that is the hash of
- * struct fsverity_descriptor (include/uapi/linux/fsverity.h). */
+/* Whether this root hash leads to the digest. */
 static bool
 check_root_hash (const VtreeMerkle *merkle, VtreeHasher *hasher, GError **error)
 {
-  uint8_t descriptor[256] = {
-    1,                                /* version */
-    (uint8_t) merkle->digest.alg, 12, /* log2 of the block size; no salt */
-  };
-  vtree_bytes_put_u64 (descriptor + 8, merkle->size);
-  memcpy (descriptor + 16, merkle->root_hash, merkle->hash_size);
   uint8_t value[VTREE_DIGEST_MAX_SIZE];
-  if (!vtree_hasher_hash (hasher, descriptor, sizeof descriptor, sizeof descriptor,
-                          value))
+  if (!vtree_merkle_digest_of_root (hasher, merkle->digest.alg, merkle->size,
+                                    merkle->root_hash, value))
     return set_hash_failed (error);
   if (memcmp (value, merkle->digest.value, merkle->hash_size) == 0)
     return true;
@@ -149,7 +108,7 @@ merkle_new (const VtreeDigest *digest, uint64_t size, GError **error)
 }
 
 static Tree *
-tree_new_take (int fd, const Levels *levels)
+tree_new_take (int fd, const VtreeMerkleLevels *levels)
 {
   Tree *tree = g_new0 (Tree, 1);
   tree->levels = *levels;
@@ -299,7 +258,7 @@ static bool
 get_hashes (VtreeMerkle *merkle, VtreeHasher *hasher, unsigned level, uint64_t first,
             size_t count, uint8_t *out, GError **error)
 {
-  uint64_t per_block = hashes_per_block (merkle->digest.alg);
+  uint64_t per_block = vtree_merkle_hashes_per_block (merkle->digest.alg);
   uint64_t index = first / per_block;
   Piece piece = {
     .block = merkle->tree->levels.start[level] + index,
@@ -356,7 +315,7 @@ vtree_merkle_verify (VtreeMerkle *merkle, uint64_t first, const uint8_t *data,
   g_auto (VtreeHasher) hasher = { 0 };
   if (!vtree_hasher_init (&hasher, merkle->md, error))
     return false;
-  size_t per_block = hashes_per_block (merkle->digest.alg);
+  size_t per_block = vtree_merkle_hashes_per_block (merkle->digest.alg);
   while (count > 0) {
     size_t n = MIN (count, per_block - (size_t) (first % per_block));
     uint8_t hashes[VTREE_BLOCK_SIZE];
@@ -417,7 +376,7 @@ VtreeMerkle *
 vtree_merkle_new_take (int fd, const VtreeDigest *digest, uint64_t size, GError **error)
 {
   g_auto (VtreeFd) owned = fd;
-  Levels levels = compute_levels (digest->alg, size);
+  VtreeMerkleLevels levels = vtree_merkle_levels (digest->alg, size);
   g_assert (levels.count > 0);
   g_autoptr (VtreeMerkle) merkle = merkle_new (digest, size, error);
   if (merkle == NULL)

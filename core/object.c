@@ -109,7 +109,8 @@ compute_merkle_file (const VtreeObject *object, const VtreeWhile *wanted,
   g_auto (VtreeFd) tree_fd = vtree_temporary_file (error);
   if (tree_fd < 0)
     return -1;
-  VtreeVerityParams params = { spec->digest.alg, spec->size, tree_fd };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { spec->digest.alg, spec->size, tree_fd, &helpers };
   VtreeDigest digest;
   if (!vtree_verity_compute_fd_while (&params, object->fd, wanted, &digest, error))
     return -1;

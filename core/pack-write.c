@@ -118,7 +118,8 @@ vtree_pack_write (int fd, const VtreePackPlan *plan, VtreeDigest *name, uint64_t
   g_autoptr (GArray) placed
     = g_array_sized_new (FALSE, FALSE, sizeof (Placed), plan->count);
   Output output = { .fd = fd, .buffer = buffer };
-  VtreeVerityParams params = { .alg = plan->alg, .merkle_fd = -1 };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { .alg = plan->alg, .merkle_fd = -1, .helpers = &helpers };
   if (!write_header (&output, plan, error)
       || !write_contents (&output, plan, placed, error)
       || !write_index (&output, plan, placed, error))

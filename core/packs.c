@@ -535,8 +535,11 @@ vtree_packs_check (VtreePacks *packs, const VtreeDigest *name, GError **error)
   g_autoptr (VtreePack) pack = open_pack (packs, name, error);
   if (pack == NULL || !vtree_pack_foreach (pack, look_at, NULL, error))
     return false;
-  VtreeVerityParams params
-    = { .alg = packs->alg, .size = vtree_pack_size (pack), .merkle_fd = -1 };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { .alg = packs->alg,
+                               .size = vtree_pack_size (pack),
+                               .merkle_fd = -1,
+                               .helpers = &helpers };
   if (!vtree_verity_compute_fd (&params, vtree_pack_peek_fd (pack), &found, error))
     g_prefix_error (error, "pack: ");
   else if (!vtree_digest_equal (&found, name))

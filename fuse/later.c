@@ -6,6 +6,7 @@
 #include "fuse/later.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 /* The interrupted ones are looked for after so many questions whether to go on: some
  * 16 MiB of contents. */
@@ -20,9 +21,9 @@ typedef struct {
 struct VtreeLater {
   const VtreeLaterCalls *calls;
   void *context;
-  unsigned questions; /* the worker's own */
-  GMutex ending;      /* whoever comes second waits for the end too */
-  GMutex lock;        /* all below */
+  atomic_uint questions;
+  GMutex ending; /* whoever comes second waits for the end too */
+  GMutex lock;   /* all below */
   GCond changed;
   GQueue queue;    /* of Waiting, in the order in which they came */
   GThread *worker; /* NULL until it is needed */
@@ -88,7 +89,7 @@ answer (VtreeLater *later, Choose choose, uint64_t node, int result)
   }
 }
 
-/* VtreeWhile */
+/* VtreeWhile: asked by all who hash for the worker. */
 static bool
 go_on (void *context)
 {
@@ -96,7 +97,7 @@ go_on (void *context)
   g_mutex_lock (&later->lock);
   bool ends = later->ends;
   g_mutex_unlock (&later->lock);
-  if (!ends && later->questions++ % QUESTIONS_PER_SWEEP == 0)
+  if (!ends && atomic_fetch_add (&later->questions, 1) % QUESTIONS_PER_SWEEP == 0)
     answer (later, is_interrupted, 0, -EINTR);
   return !ends;
 }

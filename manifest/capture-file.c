@@ -5,7 +5,6 @@
  */
 #include "manifest/capture-file.h"
 
-#include "core/verity.h"
 #include "manifest/jobs.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -137,8 +136,10 @@ digest_contents (VtreeCaptureState *state, int fd, uint64_t size, VtreeDigest *d
 {
   if (state->ingest != NULL)
     return vtree_ingest_fd (state->ingest, fd, size, digest, error);
-  VtreeVerityParams params
-    = { .alg = state->options->alg, .size = size, .merkle_fd = -1 };
+  VtreeVerityParams params = { .alg = state->options->alg,
+                               .size = size,
+                               .merkle_fd = -1,
+                               .helpers = &state->helpers };
   return vtree_verity_compute_fd (&params, fd, digest, error);
 }
 

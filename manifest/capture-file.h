@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "core/verity.h"
 #include "manifest/attributes.h"
 #include "manifest/problems.h"
 #include "manifest/trail.h"
@@ -22,6 +23,7 @@ typedef struct {
   GMutex lock; /* for the builder, its nodes' contents aside */
   VtreeProblems *problems;
   atomic_uint_fast64_t files, bytes; /* done so far */
+  VtreeVerityHelpers helpers;
 } VtreeCaptureState;
 
 typedef struct VtreeCaptureReader VtreeCaptureReader;

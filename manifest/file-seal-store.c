@@ -177,23 +177,34 @@ is_same (const struct stat *a, const struct stat *b)
          && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Contents that are read in order, and who is told. */
+/* Contents that are read by several threads, and who is told. */
 typedef struct {
   int fd;
-  uint64_t offset;
   const VtreeFileSealProgress *progress;
+  GMutex lock; /* for the rest */
+  uint64_t done;
 } Reading;
 
+static void
+report (Reading *reading, size_t got)
+{
+  if (reading->progress->report == NULL)
+    return;
+  g_mutex_lock (&reading->lock);
+  reading->done += got;
+  reading->progress->report (reading->progress->context, reading->done);
+  g_mutex_unlock (&reading->lock);
+}
+
+/* VtreeVerityRead */
 static bool
-read_on (void *context, void *data, size_t size, GError **error)
+read_run (void *context, void *data, size_t size, uint64_t offset, GError **error)
 {
   Reading *reading = context;
   size_t got;
-  if (!vtree_fd_pread (reading->fd, data, size, reading->offset, &got, error))
+  if (!vtree_fd_pread (reading->fd, data, size, offset, &got, error))
     return false;
-  reading->offset += got;
-  if (reading->progress->report != NULL)
-    reading->progress->report (reading->progress->context, reading->offset);
+  report (reading, got);
   return got == size
          || vtree_error_set (error, VTREE_ERROR_BUSY, "it shrank while it was read");
 }
@@ -207,9 +218,14 @@ vtree_file_seal_store_compute (const VtreeFileSealTarget *target, VtreeDigestAlg
   Reading reading = { .fd = target->fd, .progress = progress };
   if (fstat (target->fd, &before) < 0)
     return vtree_error_set_errno (error, errno, "look at it");
-  const VtreeVerityParams params
-    = { .alg = alg, .size = (uint64_t) before.st_size, .merkle_fd = -1 };
-  if (!vtree_verity_compute (&params, read_on, &reading, digest, error))
+  VtreeVerityHelpers helpers = { 0 };
+  const VtreeVerityParams params = {
+    .alg = alg, .size = (uint64_t) before.st_size, .merkle_fd = -1, .helpers = &helpers
+  };
+  g_mutex_init (&reading.lock);
+  bool ok = vtree_verity_compute (&params, read_run, &reading, digest, error);
+  g_mutex_clear (&reading.lock);
+  if (!ok)
     return false;
   if (fstat (target->fd, &after) < 0)
     return vtree_error_set_errno (error, errno, "look at it");

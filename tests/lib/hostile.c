@@ -271,7 +271,7 @@ static void
 fill_sample (VtreeBuilder *builder, const Sample *item, VtreeNode *node, GError **error)
 {
   static const char contents[] = VTREE_TEST_HOSTILE_CONTENTS;
-  const VtreeVerityParams params = { VTREE_DIGEST_SHA256, strlen (contents), -1 };
+  const VtreeVerityParams params = { VTREE_DIGEST_SHA256, strlen (contents), -1, NULL };
   VtreeDigest digest;
   if (S_ISLNK (item->mode))
     vtree_node_set_target (node, "dir", error);

@@ -35,7 +35,7 @@ contents_init (Contents *contents, VtreeDigestAlg alg, uint64_t size)
   contents->data = g_malloc (MAX (size, 1));
   contents->size = size;
   fill (contents->data, size);
-  VtreeVerityParams params = { alg, size, -1 };
+  VtreeVerityParams params = { alg, size, -1, NULL };
   vtree_verity_compute_data (&params, contents->data, &contents->digest, &error);
   g_assert_no_error (error);
 }
@@ -70,7 +70,7 @@ contents_merkle_file (const Contents *contents)
 {
   g_autoptr (GError) error = NULL;
   int fd = new_file ();
-  VtreeVerityParams params = { contents->digest.alg, contents->size, fd };
+  VtreeVerityParams params = { contents->digest.alg, contents->size, fd, NULL };
   VtreeDigest digest;
   vtree_verity_compute_data (&params, contents->data, &digest, &error);
   g_assert_no_error (error);

@@ -134,7 +134,8 @@ digest_of (unsigned number)
 {
   uint8_t data[THRESHOLD];
   VtreeDigest digest = { 0 };
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, make_contents (number, data), -1 };
+  VtreeVerityParams params
+    = { VTREE_DIGEST_SHA256, make_contents (number, data), -1, NULL };
   g_assert_true (vtree_verity_compute_data (&params, data, &digest, NULL));
   return digest;
 }

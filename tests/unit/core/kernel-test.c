@@ -84,7 +84,7 @@ static void
 enable_and_measure (int fd, VtreeDigestAlg alg)
 {
   g_autoptr (GError) error = NULL;
-  VtreeVerityParams params = { alg, 8, -1 };
+  VtreeVerityParams params = { alg, 8, -1, NULL };
   VtreeDigest expected, measured;
   bool enforced;
   g_assert_true (vtree_kernel_enable (fd, alg, &error));

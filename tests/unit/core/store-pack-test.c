@@ -69,7 +69,7 @@ digest_of (unsigned number)
 {
   VtreeDigest digest = { 0 };
   g_autofree uint8_t *data = contents (number);
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, SIZE, -1 };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, SIZE, -1, NULL };
   g_assert_true (vtree_verity_compute_data (&params, data, &digest, NULL));
   return digest;
 }

@@ -3,11 +3,13 @@
  * Digests and Merkle files against those of the fsverity tool.
  */
 #include "core/merkle.h"
-#include "core/verity.h"
+#include "core/pool.h"
+#include "core/verity-crew.h"
 #include "tests/lib/test.h"
 #include "tests/unit/core/contents.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -111,7 +113,8 @@ test_against_the_tool (gconstpointer data)
   vtree_test_assert_digest_text (&contents.digest, expected);
 
   g_auto (VtreeFd) fd = contents_file (&contents);
-  VtreeVerityParams params = { row->alg, row->size, -1 };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { row->alg, row->size, -1, &helpers };
   VtreeDigest digest;
   g_assert_true (vtree_verity_compute_fd (&params, fd, &digest, &error));
   vtree_test_assert_digest_equal (&digest, &contents.digest);
@@ -138,7 +141,7 @@ test_short_file (void)
   g_auto (Contents) contents = { 0 };
   contents_init (&contents, VTREE_DIGEST_SHA256, MIB);
   g_auto (VtreeFd) fd = contents_file (&contents);
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, MIB + 1, -1 };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, MIB + 1, -1, NULL };
   VtreeDigest digest;
   g_assert_false (vtree_verity_compute_fd (&params, fd, &digest, &error));
   vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_CORRUPT, "ends early");
@@ -151,7 +154,7 @@ test_faults (void)
   contents_init (&contents, VTREE_DIGEST_SHA256, MIB);
   g_auto (VtreeFd) fd = contents_file (&contents);
   g_auto (VtreeFd) merkle_fd = contents_merkle_file (&contents);
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, MIB, merkle_fd };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, MIB, merkle_fd, NULL };
   VtreeDigest digest;
   g_autoptr (GError) error = NULL;
 
@@ -174,34 +177,105 @@ test_faults (void)
   }
 }
 
-/* The source is asked for long runs, not for blocks. */
+/* The source is asked for long runs, not for blocks, and once for each of them. */
 typedef struct {
-  unsigned calls;
-  uint64_t bytes;
+  atomic_uint calls;
+  atomic_uint runs[64]; /* how often each was asked for */
+  uint64_t fails_at;
+  atomic_uint failed;
 } Asked;
 
 static bool
-count_and_fill (void *context, void *data, size_t size, GError **error)
+count_and_fill (void *context, void *data, size_t size, uint64_t offset, GError **error)
 {
-  (void) error;
   Asked *asked = context;
-  asked->calls++;
-  asked->bytes += size;
+  uint64_t run = offset / VTREE_CREW_RUN;
+  atomic_fetch_add (&asked->calls, 1);
+  g_assert_cmpuint (offset % VTREE_CREW_RUN, ==, 0);
+  g_assert_cmpuint (run, <, G_N_ELEMENTS (asked->runs));
+  atomic_fetch_add (&asked->runs[run], 1);
   memset (data, 0, size);
-  return true;
+  if (offset < asked->fails_at)
+    return true;
+  return vtree_error_set (error, VTREE_ERROR_BUSY, "failure %u",
+                          atomic_fetch_add (&asked->failed, 1));
 }
 
 static void
 test_long_runs (void)
 {
   g_autoptr (GError) error = NULL;
-  Asked asked = { 0 };
-  VtreeVerityParams params = { VTREE_DIGEST_SHA256, 4 * MIB + 5, -1 };
+  Asked asked = { .fails_at = UINT64_MAX };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, 4 * MIB + 5, -1, &helpers };
   VtreeDigest digest;
   g_assert_true (
     vtree_verity_compute (&params, count_and_fill, &asked, &digest, &error));
-  g_assert_cmpuint (asked.bytes, ==, 4 * MIB + 5);
-  g_assert_cmpuint (asked.calls, <=, 17);
+  g_assert_cmpuint (asked.calls, ==, 17);
+  for (unsigned i = 0; i < 17; i++)
+    g_assert_cmpuint (asked.runs[i], ==, 1);
+}
+
+/* One error comes back, whichever thread met it, and ends the others' work. */
+static void
+test_failing_source (void)
+{
+  static const uint64_t places[] = { 0, VTREE_CREW_RUN, 8 * MIB, 16 * MIB - 1 };
+  VtreeVerityHelpers helpers = { 0 };
+  VtreeVerityParams params = { VTREE_DIGEST_SHA256, 16 * MIB, -1, &helpers };
+  VtreeDigest digest;
+  for (size_t i = 0; i < G_N_ELEMENTS (places); i++) {
+    g_autoptr (GError) error = NULL;
+    Asked asked = { .fails_at = places[i] / VTREE_CREW_RUN * VTREE_CREW_RUN };
+    g_assert_false (
+      vtree_verity_compute (&params, count_and_fill, &asked, &digest, &error));
+    vtree_test_assert_error (error, VTREE_ERROR, VTREE_ERROR_BUSY, "failure");
+    g_assert_cmpuint (asked.failed, <=, vtree_pool_default_threads ());
+    g_assert_cmpuint (asked.runs[0], ==, 1);
+  }
+}
+
+typedef struct {
+  const Contents *contents;
+  VtreeVerityHelpers *helpers;
+  bool ok;
+} Many;
+
+static gpointer
+compute_again (gpointer data)
+{
+  Many *many = data;
+  VtreeVerityParams params
+    = { many->contents->digest.alg, many->contents->size, -1, many->helpers };
+  many->ok = true;
+  for (unsigned i = 0; i < 20; i++) {
+    VtreeDigest digest;
+    many->ok
+      = many->ok
+        && vtree_verity_compute_data (&params, many->contents->data, &digest, NULL)
+        && vtree_digest_equal (&digest, &many->contents->digest);
+  }
+  return NULL;
+}
+
+/* Computations side by side have the helpers between them, and are right. */
+static void
+test_side_by_side (void)
+{
+  g_auto (Contents) contents = { 0 };
+  contents_init (&contents, VTREE_DIGEST_SHA256, 5 * MIB + 1);
+  VtreeVerityHelpers helpers = { 0 };
+  GThread *threads[6];
+  Many many[G_N_ELEMENTS (threads)];
+  for (size_t i = 0; i < G_N_ELEMENTS (threads); i++) {
+    many[i] = (Many){ &contents, &helpers, false };
+    threads[i] = g_thread_new ("computes", compute_again, &many[i]);
+  }
+  for (size_t i = 0; i < G_N_ELEMENTS (threads); i++) {
+    g_thread_join (threads[i]);
+    g_assert_true (many[i].ok);
+  }
+  g_assert_cmpuint (atomic_load (&helpers.busy), ==, 0);
 }
 
 static void
@@ -226,5 +300,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/verity/short-file", test_short_file);
   g_test_add_func ("/core/verity/faults", test_faults);
   g_test_add_func ("/core/verity/long-runs", test_long_runs);
+  g_test_add_func ("/core/verity/failing-source", test_failing_source);
+  g_test_add_func ("/core/verity/side-by-side", test_side_by_side);
   return vtree_test_run ();
 }

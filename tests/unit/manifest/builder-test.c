@@ -367,7 +367,7 @@ test_same_for_ever (void)
   g_autoptr (GBytes) bytes = build_golden ();
   gsize size;
   const void *data = g_bytes_get_data (bytes, &size);
-  const VtreeVerityParams params = { VTREE_DIGEST_SHA256, size, -1 };
+  const VtreeVerityParams params = { VTREE_DIGEST_SHA256, size, -1, NULL };
   VtreeDigest digest;
   vtree_verity_compute_data (&params, data, &digest, &error);
   g_assert_no_error (error);
