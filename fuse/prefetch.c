@@ -39,6 +39,11 @@
 #define STRANGER_WAIT 40
 #define STRANGER_WAITS 5
 
+/* Microseconds for which nothing is pushed where others want the processors: the first
+ * time, and twice as long each further time. */
+#define REST_FIRST ((gint64) 50 * 1000)
+#define REST_MAX ((gint64) 800 * 1000)
+
 G_STATIC_ASSERT (BATCH_BYTES >= VTREE_PREFETCH_FILE_MAX);
 G_STATIC_ASSERT (BATCH_FILES <= VTREE_STORE_LOAD_MAX);
 
@@ -63,7 +68,8 @@ struct VtreePrefetch {
   Bits *done;   /* its contents have been handed to the kernel */
   Bits *queued; /* it waits to be pushed */
   atomic_uint_fast64_t files, bytes;
-  atomic_bool off; /* nothing will be pushed any more */
+  atomic_bool off;                 /* nothing will be pushed any more */
+  atomic_int_fast64_t rests_until; /* monotonic microseconds */
 
   GMutex lock; /* all below */
   GCond changed;
@@ -84,6 +90,7 @@ typedef struct {
   unsigned limit; /* files this time: the first ones are wanted soonest */
   unsigned count;
   size_t used;
+  gint64 rest; /* microseconds of the last one; 0: there is no need */
   uint64_t nodes[BATCH_FILES];
   VtreeStoreLoad loads[BATCH_FILES];
 } Batch;
@@ -289,6 +296,26 @@ push_batch (VtreePrefetch *prefetch, const Batch *batch)
   return true;
 }
 
+/* Where others want the processors, what waits to be pushed waits longer, and nothing
+ * is added meanwhile: what is read until then has not to be pushed. */
+static void
+rest_if_crowded (VtreePrefetch *prefetch, Batch *batch)
+{
+  VtreeContentionLevel level = prefetch->calls->contention (prefetch->context);
+  if (level == VTREE_CONTENTION_LOW)
+    batch->rest = 0;
+  if (level != VTREE_CONTENTION_HIGH)
+    return;
+  batch->rest = MIN (MAX (batch->rest * 2, REST_FIRST), REST_MAX);
+  gint64 until = g_get_monotonic_time () + batch->rest;
+  atomic_store (&prefetch->rests_until, until);
+  g_mutex_lock (&prefetch->lock);
+  while (!prefetch->ends
+         && g_cond_wait_until (&prefetch->changed, &prefetch->lock, until))
+    continue;
+  g_mutex_unlock (&prefetch->lock);
+}
+
 static gpointer
 run (gpointer data)
 {
@@ -299,6 +326,7 @@ run (gpointer data)
   while (ok && fill (prefetch, &batch)) {
     vtree_fs_load (prefetch->fs, batch.store, batch.loads, batch.count);
     ok = push_batch (prefetch, &batch);
+    rest_if_crowded (prefetch, &batch);
   }
   free (batch.data);
   if (batch.store != NULL) {
@@ -449,15 +477,22 @@ vtree_prefetch_known (VtreePrefetch *prefetch, uint64_t node)
     set_bit (prefetch->known, node);
 }
 
+static bool
+rests (VtreePrefetch *prefetch)
+{
+  return atomic_load (&prefetch->off)
+         || g_get_monotonic_time () < atomic_load (&prefetch->rests_until);
+}
+
 void
 vtree_prefetch_read (VtreePrefetch *prefetch, uint64_t node)
 {
   Plan plan = { 0 };
   uint32_t n;
-  if (prefetch == NULL || node > prefetch->inodes || atomic_load (&prefetch->off))
+  if (prefetch == NULL || node > prefetch->inodes)
     return;
   bool again = set_bit (prefetch->done, node);
-  if (!vtree_fs_place (prefetch->fs, node, &plan.directory, &n))
+  if (rests (prefetch) || !vtree_fs_place (prefetch->fs, node, &plan.directory, &n))
     return;
   plan.first = n + 1;
   decide_read (prefetch, again, &plan);
@@ -468,7 +503,7 @@ void
 vtree_prefetch_listed (VtreePrefetch *prefetch, uint64_t node)
 {
   Plan plan = { 0 };
-  if (prefetch == NULL || atomic_load (&prefetch->off)
+  if (prefetch == NULL || rests (prefetch)
       || !vtree_fs_children (prefetch->fs, node, &plan.directory))
     return;
   decide_listed (prefetch, &plan);

@@ -13,10 +13,14 @@
  * Whoever answers a request tells of it here afterwards, which costs him a short look
  * at the directory; one thread of our own, started with the first push, loads and
  * pushes. It may have to wait for a READ, whose page the kernel has locked; no request
- * ever waits for it. What can't be loaded is passed over: who reads it is told why.
+ * ever waits for it. Pushing costs a little more than answering the READs that it
+ * saves, so it stops for a while where the thread has to wait for a processor: others
+ * have work for them all. What can't be loaded is passed over: who reads it is told
+ * why.
  */
 #pragma once
 
+#include "fuse/contention.h"
 #include "fuse/fs.h"
 
 typedef struct VtreePrefetch VtreePrefetch;
@@ -36,6 +40,8 @@ typedef struct {
   /* DATA is all of the file NODE. 0; -ENOENT: the kernel does not know it (yet, or any
    * more); else what ends it all. */
   int (*push) (void *context, uint64_t node, const void *data, size_t size);
+  /* Whether others want its processor: then nothing is pushed for a while. */
+  VtreeContentionLevel (*contention) (void *context);
   /* Once, last, after a begin that gave a store. */
   void (*end) (void *context);
 } VtreePrefetchCalls;

@@ -55,7 +55,7 @@ can_connect (const VtreePush *push)
 static VtreeStore *
 begin (void *context)
 {
-  const VtreePush *push = context;
+  VtreePush *push = context;
   int kept[KEPT] = { push->device };
   if (!can_connect (push) || unshare (CLONE_FILES) != 0)
     return NULL;
@@ -69,6 +69,7 @@ begin (void *context)
   vtree_store_peek_fds (store, kept + 1);
   qsort (kept, KEPT, sizeof *kept, compare_descriptors);
   close_others (kept);
+  vtree_contention_begin (&push->contention);
   return store;
 }
 
@@ -88,18 +89,26 @@ push_all (void *context, uint64_t node, const void *data, size_t size)
   return written < 0 ? -errno : 0;
 }
 
+static VtreeContentionLevel
+judge (void *context)
+{
+  VtreePush *push = context;
+  return vtree_contention_judge (&push->contention);
+}
+
 /* The kernel lets whoever joins the thread go on before it closes what the thread had:
  * who looks then has to find the connection ended. */
 static void
 finish (void *context)
 {
-  const VtreePush *push = context;
+  VtreePush *push = context;
+  vtree_contention_end (&push->contention);
   vtree_fd_close (push->device);
 }
 
 const VtreePrefetchCalls *
 vtree_push_calls (void)
 {
-  static const VtreePrefetchCalls calls = { begin, push_all, finish };
+  static const VtreePrefetchCalls calls = { begin, push_all, judge, finish };
   return &calls;
 }

@@ -14,11 +14,12 @@
 #include "fuse/log.h"
 #include "fuse/prefetch.h"
 
-/* All is borrowed. */
+/* All is borrowed, and the thread's own from its begin on. */
 typedef struct {
   const VtreeStore *store;
   VtreeLog *log;
-  int device; /* the session's */
+  int device;                 /* the session's */
+  VtreeContention contention; /* not to be filled in */
 } VtreePush;
 
 /* The calls for vtree_prefetch_new(), whose context is a VtreePush. */

@@ -24,7 +24,8 @@ static struct {
   unsigned pushes[NODES_MAX];
   unsigned refused[NODES_MAX];
   uint64_t order[4 * NODES_MAX];
-  unsigned count, began, ended;
+  unsigned count, began, ended, judged;
+  VtreeContentionLevel contention;
   bool is_open; /* false: pushes wait */
 } kernel;
 
@@ -80,6 +81,18 @@ push (void *context, uint64_t node, const void *data, size_t size)
   return unknown ? -ENOENT : 0;
 }
 
+static VtreeContentionLevel
+contention (void *context)
+{
+  (void) context;
+  g_mutex_lock (&kernel.lock);
+  VtreeContentionLevel level = kernel.contention;
+  kernel.judged++;
+  g_cond_broadcast (&kernel.changed);
+  g_mutex_unlock (&kernel.lock);
+  return level;
+}
+
 static void
 end (void *context)
 {
@@ -90,13 +103,14 @@ end (void *context)
 static void
 fixture_init (Fixture *fixture, uint64_t limit)
 {
-  static const VtreePrefetchCalls calls = { begin, push, end };
+  static const VtreePrefetchCalls calls = { begin, push, contention, end };
   VtreeFsIdentity identity = { .ref = "app", .key = "", .source = "x" };
   VtreeFsOptions options = { .descriptors = 8 };
   memset (&kernel.unknown, 0, sizeof kernel.unknown);
   memset (&kernel.pushes, 0, sizeof kernel.pushes);
   memset (&kernel.refused, 0, sizeof kernel.refused);
-  kernel.count = kernel.began = kernel.ended = 0;
+  kernel.count = kernel.began = kernel.ended = kernel.judged = 0;
+  kernel.contention = VTREE_CONTENTION_UNKNOWN;
   kernel.refuses_store = false;
   kernel.is_open = true;
   test_tree_init (&fixture->tree);
@@ -244,6 +258,51 @@ test_limit (void)
   know_all (&fixture);
   vtree_prefetch_read (fixture.prefetch, file (&fixture, 0));
   assert_pushed (&fixture, 3);
+}
+
+/* --- who else wants a processor --------------------------------------------------- */
+
+static unsigned
+kernel_count (void)
+{
+  g_mutex_lock (&kernel.lock);
+  unsigned count = kernel.count;
+  g_mutex_unlock (&kernel.lock);
+  return count;
+}
+
+static void
+say_contention (VtreeContentionLevel level)
+{
+  g_mutex_lock (&kernel.lock);
+  kernel.contention = level;
+  g_mutex_unlock (&kernel.lock);
+}
+
+/* Where others want it, what had been asked for is pushed all the same, later, and then
+ * it goes on. */
+static void
+test_contention (void)
+{
+  g_auto (Fixture) fixture = { 0 };
+  fixture_init (&fixture, VTREE_PREFETCH_AUTO);
+  know_all (&fixture);
+  say_contention (VTREE_CONTENTION_HIGH);
+  vtree_prefetch_read (fixture.prefetch, file (&fixture, 0));
+  g_mutex_lock (&kernel.lock);
+  while (kernel.judged < 2)
+    g_cond_wait (&kernel.changed, &kernel.lock);
+  g_assert_cmpuint (kernel.count, <, VTREE_PREFETCH_COUNT_MAX / 2);
+  g_mutex_unlock (&kernel.lock);
+  vtree_prefetch_read (fixture.prefetch, file (&fixture, 90)); /* while it rests */
+  wait_for_count (VTREE_PREFETCH_COUNT_MAX);
+  for (unsigned i = 0; i < VTREE_PREFETCH_COUNT_MAX; i++)
+    g_assert_cmpuint (kernel.order[i], ==, file (&fixture, 1 + i));
+  say_contention (VTREE_CONTENTION_LOW);
+  while (kernel_count () == VTREE_PREFETCH_COUNT_MAX) {
+    vtree_prefetch_read (fixture.prefetch, file (&fixture, 90));
+    g_usleep (1000);
+  }
 }
 
 /* --- damage ----------------------------------------------------------------------- */
@@ -403,6 +462,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/prefetch/known", test_known);
   g_test_add_func ("/fuse/prefetch/forgotten", test_forgotten);
   g_test_add_func ("/fuse/prefetch/limit", test_limit);
+  g_test_add_func ("/fuse/prefetch/contention", test_contention);
   g_test_add_func ("/fuse/prefetch/damaged", test_damaged);
   g_test_add_func ("/fuse/prefetch/listed-only", test_listed_only);
   g_test_add_func ("/fuse/prefetch/listed-and-read", test_listed_and_read);
