@@ -68,3 +68,16 @@ vtree_hasher_hash_blocks (VtreeHasher *hasher, const uint8_t *data, size_t count
   }
   return true;
 }
+
+bool
+vtree_hasher_hash_all (VtreeHasher *hasher, const uint8_t *data, size_t size,
+                       uint8_t *hashes)
+{
+  size_t whole = size / VTREE_BLOCK_SIZE;
+  size_t rest = size % VTREE_BLOCK_SIZE;
+  size_t hash_size = (size_t) EVP_MD_get_size (hasher->md);
+  return vtree_hasher_hash_blocks (hasher, data, whole, hashes)
+         && (rest == 0
+             || vtree_hasher_hash (hasher, data + whole * VTREE_BLOCK_SIZE, rest,
+                                   VTREE_BLOCK_SIZE, hashes + whole * hash_size));
+}

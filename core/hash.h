@@ -41,3 +41,7 @@ bool vtree_hasher_hash (VtreeHasher *hasher, const void *data, size_t size,
  * OpenSSL fails. */
 bool vtree_hasher_hash_blocks (VtreeHasher *hasher, const uint8_t *data, size_t count,
                                uint8_t *hashes);
+
+/* The same for all blocks of SIZE bytes at DATA, the last one padded with zeros. */
+bool vtree_hasher_hash_all (VtreeHasher *hasher, const uint8_t *data, size_t size,
+                            uint8_t *hashes);

@@ -398,20 +398,6 @@ vtree_merkle_replace_take (VtreeMerkle *merkle, int fd)
   g_rw_lock_writer_unlock (&tree->lock);
 }
 
-/* HASHES = the hash of each block of DATA. */
-static bool
-hash_blocks (VtreeHasher *hasher, VtreeSpan data, uint8_t *hashes)
-{
-  size_t hash_size = (size_t) EVP_MD_get_size (hasher->md);
-  size_t whole = data.size / VTREE_BLOCK_SIZE;
-  size_t rest = data.size % VTREE_BLOCK_SIZE;
-  if (!vtree_hasher_hash_blocks (hasher, data.data, whole, hashes))
-    return false;
-  return rest == 0
-         || vtree_hasher_hash (hasher, data.data + whole * VTREE_BLOCK_SIZE, rest,
-                               VTREE_BLOCK_SIZE, hashes + whole * hash_size);
-}
-
 /* The root hash over the leaves: level by level, in place of a copy of them. */
 static bool
 hash_leaves (VtreeMerkle *merkle, VtreeHasher *hasher, size_t count)
@@ -421,7 +407,7 @@ hash_leaves (VtreeMerkle *merkle, VtreeHasher *hasher, size_t count)
   while (count > 1) {
     VtreeSpan below = { level, count * merkle->hash_size };
     uint8_t above[sizeof level / VTREE_BLOCK_SIZE * VTREE_DIGEST_MAX_SIZE];
-    if (!hash_blocks (hasher, below, above))
+    if (!vtree_hasher_hash_all (hasher, below.data, below.size, above))
       return false;
     count = (size_t) div_up (below.size, VTREE_BLOCK_SIZE);
     memcpy (level, above, count * merkle->hash_size);
@@ -443,8 +429,7 @@ vtree_merkle_new_from_data (const void *data, uint64_t size, const VtreeDigest *
   g_auto (VtreeHasher) hasher = { 0 };
   if (!vtree_hasher_init (&hasher, merkle->md, error))
     return NULL;
-  VtreeSpan span = { data, (size_t) size };
-  if (!hash_blocks (&hasher, span, merkle->leaves)
+  if (!vtree_hasher_hash_all (&hasher, data, (size_t) size, merkle->leaves)
       || !hash_leaves (merkle, &hasher, count)) {
     set_hash_failed (error);
     return NULL;

@@ -50,19 +50,6 @@ claim (VtreeVerityHelpers *helpers)
   return granted;
 }
 
-/* HASHES = those of SIZE bytes at DATA. */
-static bool
-hash_bytes (VtreeHasher *hasher, const uint8_t *data, size_t size, uint8_t *hashes)
-{
-  size_t whole = size / VTREE_BLOCK_SIZE;
-  size_t rest = size % VTREE_BLOCK_SIZE;
-  size_t hash_size = (size_t) EVP_MD_get_size (hasher->md);
-  return vtree_hasher_hash_blocks (hasher, data, whole, hashes)
-         && (rest == 0
-             || vtree_hasher_hash (hasher, data + whole * VTREE_BLOCK_SIZE, rest,
-                                   VTREE_BLOCK_SIZE, hashes + whole * hash_size));
-}
-
 /* Reads and hashes run NUMBER; BUFFER has room for it. */
 static bool
 work_on (const Crew *crew, VtreeHasher *hasher, uint64_t number, uint8_t *buffer,
@@ -77,7 +64,7 @@ work_on (const Crew *crew, VtreeHasher *hasher, uint64_t number, uint8_t *buffer
   if (contents->read != NULL
       && !contents->read (contents->context, buffer, size, offset, error))
     return false;
-  return hash_bytes (hasher, data, size, run->hashes)
+  return vtree_hasher_hash_all (hasher, data, size, run->hashes)
          || vtree_error_set (error, VTREE_ERROR_FAILED, "hash a block: OpenSSL failed");
 }
 
