@@ -241,6 +241,15 @@ attack_inodes() {
   done
 }
 
+# untangle_disk: several inodes have the same blocks now. Replaced, each would free what the
+# others have, and new files would be written over untouched ones.
+untangle_disk() {
+  unmount_disk
+  expect_exit 1 e2fsck -fy "$disk_image"
+  expect_stdout 'multiply-claimed'
+  mount_disk errors=continue
+}
+
 # check_fsck WHAT FILE...: fsck names all these objects.
 check_fsck() {
   local what=$1
@@ -336,6 +345,10 @@ attack_inodes
 check_fsck 'that were attacked on the disk' "${raw_names[@]/#/raw\/}" \
   image/{verity-wrong,size-less,size-more,size-huge,size-unsealed,hole} \
   image/{no-data,no-tree,no-descriptor,other-data,other-tree,other-file}
+untangle_disk
 expect_exit 0 as_isolated_root vtree --repo="$repo" fsck --repair-from=src
 expect_exit 0 as_isolated_root vtree --repo="$repo" fsck --seal
 attack_store
+umount "$m" "$VTREE_TMP/require"
+unmount_disk
+expect_exit 0 e2fsck -fn "$disk_image"
