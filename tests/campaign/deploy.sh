@@ -70,7 +70,7 @@ sound() {
 # ends_as VERSION: the next command has left it so.
 ends_as() {
   sound "$1" && [ "$(readlink "$deploy/$app/active")" = "$1" ] &&
-    ! exported | grep -q ' nowhere$' && v list && v fsck &&
+    ! grep -q ' nowhere$' <<<"$(exported)" && v list && v fsck &&
     [ -z "$(find "$deploy" -name '.tmp-*')" ]
 }
 

@@ -24,7 +24,7 @@ same() {
 
 # shared FILE: its blocks are somebody else's too.
 shared() {
-  filefrag -v "$1" | grep -q shared
+  grep -q shared <<<"$(filefrag -v "$1")"
 }
 
 make_filesystem ext4 24 mkfs.ext4 -q -b 1024

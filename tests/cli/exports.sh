@@ -206,7 +206,7 @@ every_moment() {
       moments=$((moments + 1))
       sound >"$VTREE_TMP/out" 2>&1 || bad+=" $call:$n:exports"
       v unpin absent --quiet >"$VTREE_TMP/out" 2>&1 || true # any command that changes
-      sound >"$VTREE_TMP/out" 2>&1 && ! exported | grep -q ' nowhere$' ||
+      sound >"$VTREE_TMP/out" 2>&1 && ! grep -q ' nowhere$' <<<"$(exported)" ||
         bad+=" $call:$n:repaired"
     done
   done

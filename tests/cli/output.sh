@@ -121,5 +121,5 @@ for words in "ls r --$escape" "ls r $escape" "ls r:$escape" "$escape" "status /$
   # shellcheck disable=SC2086 # words
   as_who sh -c "vtree $words" 2>"$VTREE_TMP/stderr" >/dev/null || true
   check "an escape is escaped: ${words//$escape/ESC}" sh -c "grep -q x1b '$VTREE_TMP/stderr' &&
-    ! tr -d '\n' <'$VTREE_TMP/stderr' | grep -q '[[:cntrl:]]'"
+    ! grep -q '[[:cntrl:]]' '$VTREE_TMP/stderr'"
 done

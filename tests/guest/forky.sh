@@ -34,7 +34,7 @@ build_libfuse() {
       --buildtype=release -Denable-io-uring=true -Dutils=false -Dexamples=false -Dtests=false
     ninja -C build install
     ldconfig
-    ldconfig -p | grep -q "libfuse3.*/usr/local"'
+    ldconfig -p | grep "libfuse3.*/usr/local"'
 }
 if [ "${1:-}" = --build-libfuse ]; then
   build_libfuse "$2"

@@ -85,6 +85,7 @@ BAD = {
     "shell": [
         ("quotes", "scripts/x", "#!/bin/sh\necho $1\n", "SC2086"),
         ("suffix", "tests/x.sh", "#!/bin/bash\nls | grep $1\n", "SC2086"),
+        ("pipe", "tests/x.sh", "#!/bin/bash\nls | grep -x -Eq a\n", "a pipe into grep -q"),
     ],
     "symbols": [
         ("name", "core/x.c", "int other (void);\nint other (void) { return 1; }\n", "other is"),

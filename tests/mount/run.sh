@@ -61,7 +61,7 @@ v commit os/small "$VTREE_TMP/tree" --quiet >/dev/null
 v deploy small os/small --quiet >/dev/null
 
 nothing_runs() {
-  ! v list | grep -q running
+  ! grep -q running <<<"$(v list)"
 }
 
 # all OPTION...: what holds for both ways of mounting.

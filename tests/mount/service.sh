@@ -36,6 +36,11 @@ told() { grep -q -- "$1" "$log"; }
 times_told() { grep -c -- "$1" "$log"; }
 told_more() { [ "$(times_told WATCHDOG=1)" -gt "$1" ]; }
 
+# keeper_named: the keeper's process number is in $keeper. (It may be named, and have let go
+# of what is not its own, a moment after the daemon is ready.)
+keeper_named() { keeper=$(pgrep -x vtree-keeper); }
+keeper_has_no_socket() { ! grep -q socket <<<"$(ls -l "/proc/$keeper/fd")"; }
+
 # ends STATUS: the foreground does, with that.
 ends() {
   local status=0
@@ -55,7 +60,8 @@ check 'without capabilities but one' \
   grep -q '^CapEff:.*0000000000200000$' "/proc/$service/status"
 check 'its directory' test "$(readlink "/proc/$service/cwd")" = /
 check 'the daemon has no socket' not grep -q socket <(ls -l "/proc/$daemon/fd")
-check 'nor the keeper' not grep -q socket <(ls -l "/proc/$(pgrep -x vtree-keeper)/fd")
+check 'and a keeper' wait_until 10 keeper_named
+check 'which has none either' wait_until 10 keeper_has_no_socket
 kill "$service"
 check 'SIGTERM ends it' ends 0
 check 'it says so' wait_until 10 told "^STOPPING=1 STATUS=Unmounting $m"
@@ -75,8 +81,8 @@ check_equal 'none while the daemon is stuck' "$(times_told WATCHDOG=1)" "$before
 kill -CONT "$daemon"
 check 'and again' wait_until 10 told_more $((before + 2))
 
-# unmounted by somebody else
-umount "$m"
+# unmounted by somebody else; it is busy while the watchdog asks
+check 'it can be unmounted' wait_until 10 umount "$m"
 check 'umount ends it, and is no failure' ends 0
 check 'that is said' wait_until 10 told '^STOPPING=1'
 check 'nobody is left after umount' wait_until 10 nobody_serves
@@ -97,7 +103,7 @@ check 'and has unmounted' not is_mounted "$m"
 
 # all are killed, as a service manager would at last
 serve
-keeper=$(pgrep -x vtree-keeper)
+wait_until 10 keeper_named
 daemon=$(counter pid)
 # Stopped first: each would otherwise clean up after the one that is killed before it.
 kill -STOP "$keeper" "$daemon"

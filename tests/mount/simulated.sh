@@ -31,7 +31,7 @@ o = json.load(sys.stdin)["mounts"][0]["object"]
 print(o["state"], o["enforcer"])'
 }
 says() {
-  vtree status "$m" | grep -qx -- "$1"
+  grep -qx -- "$1" <<<"$(vtree status "$m")"
 }
 logged() {
   grep -q -- "$1" "$VTREE_TMP/log"

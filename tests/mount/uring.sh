@@ -24,11 +24,11 @@ turn() {
 }
 # libfuse was built with it (3.18 may be without: then this is the same as an older one).
 library_has_it() {
-  ldd "$(command -v mount.fuse.vtree)" | grep -q liburing
+  grep -q liburing <<<"$(ldd "$(command -v mount.fuse.vtree)")"
 }
 # ThreadSanitizer has a thread of its own, which keeps what it began with.
 has_tsan() {
-  ldd "$(command -v mount.fuse.vtree)" | grep -q libtsan
+  grep -q libtsan <<<"$(ldd "$(command -v mount.fuse.vtree)")"
 }
 # check_tree NAME WAY: mounted with the options of $options, requests come by WAY.
 check_tree() {

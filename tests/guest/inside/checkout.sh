@@ -37,7 +37,7 @@ cannot_write() {
 }
 
 shared() {
-  filefrag -v "$1" | grep -q shared
+  grep -q shared <<<"$(filefrag -v "$1")"
 }
 
 # json EXPRESSION: of the last expect_exit's standard output.

@@ -20,7 +20,7 @@ chmod -R a+rX src
 v init --repo="$from" --verity=off --quiet >/dev/null 2>&1
 expect_exit 0 v commit --repo="$from" --quiet app src
 check 'the source has no verity' bash -c \
-  "! find '$from/objects' '$from/packs' -type f -exec fsverity measure {} + 2>/dev/null | grep -q ."
+  "! find '$from/objects' '$from/packs' -type f -exec fsverity measure {} + 2>/dev/null | grep ."
 v init --quiet >/dev/null 2>&1
 expect_exit 0 v pull "$from" app
 count=0
@@ -45,6 +45,6 @@ expect_exit 1 run_as_user bash -c "echo x >>'$origin'"
 v init --repo="$top/off" --verity=off --quiet >/dev/null 2>&1
 expect_exit 0 v pull --repo="$top/off" "$to" app
 check 'verity=off seals nothing' bash -c \
-  "! find '$top/off/objects' '$top/off/packs' -type f -exec fsverity measure {} + 2>/dev/null | grep -q ."
+  "! find '$top/off/objects' '$top/off/packs' -type f -exec fsverity measure {} + 2>/dev/null | grep ."
 expect_exit 0 v pull --repo="$top/off" --verity=require "$from" app
 expect_exit 0 v fsck --repo="$top/off"

@@ -31,7 +31,7 @@ check 'the temporary directory is removed' test ! -e "$(head -n 1 stdout)"
 
 if [ "$(id -u)" = 0 ]; then
   expect_exit 0 script 'check_equal uid "$(run_as_user id -u)" 65534
-    check "no groups" run_as_user sh -c "! id -G | grep -q \" \""'
+    check "no groups" run_as_user sh -c "! expr \"\$(id -G)\" : \".* \""'
   expect_exit 0 script 'as_isolated_root touch /etc/vtree/a /var/lib/vtree/b; pass "a"'
   check 'nothing came out of the isolation' test ! -e /etc/vtree/a -a ! -e /var/lib/vtree/b
   expect_exit 0 script 'mkdir "$VTREE_TMP/m n"; mount -t tmpfs none "$VTREE_TMP/m n"; pass "a"'
