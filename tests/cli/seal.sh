@@ -454,8 +454,9 @@ expect_exit 2 v mark reset @files/x
 expect_exit 0 v mark show
 
 # Somebody else seals.
-flock "$state/sealed" sleep 5 &
-sleep 0.3
+is_locked() { ! flock --nonblock "$1" true; }
+flock --no-fork "$state/sealed" sleep 60 &
+check 'it is locked' wait_until 10 is_locked "$state/sealed"
 expect_exit 8 v seal "$d/a" --wait=0 --quiet
 kill %1 2>/dev/null || true
 wait || true

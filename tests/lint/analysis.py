@@ -8,6 +8,7 @@ command and the tool's configuration are the same (stamps in BUILD_DIR/lint).
 """
 import concurrent.futures
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -20,13 +21,14 @@ import source
 class Tidy:
     folders = source.PRODUCT + ("tests", "bench")
 
-    def __init__(self, root, build):
+    def __init__(self, root, _build):
         self.path = source.require("clang-tidy-14")
-        self.build = build
         self.key = (pathlib.Path(root) / ".clang-tidy").read_bytes()
 
-    def command(self, _words, file):
-        return [self.path, "--quiet", "-p", str(self.build), file]
+    def command(self, words, file):
+        # With -p it would look at a file once for each target that has it.
+        flags = itertools.dropwhile(lambda word: not word.startswith("-"), words)
+        return [self.path, "--quiet", file, "--", *(word for word in flags if word != file)]
 
 
 class Gcc:
