@@ -5,12 +5,15 @@
  */
 #include "fuse/supervise.h"
 
+#include "core/fd.h"
 #include "fuse/channel.h"
 #include "fuse/privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -49,6 +52,15 @@ wait_for_signal (gint64 timeout)
   return got < 0 ? 0 : got;
 }
 
+/* What is mounted on DIR, to ask it something. By a mount of its own where we may make
+ * one: DIR is not busy then while the answer is awaited, and can be unmounted. */
+static int
+open_mounted (const char *dir)
+{
+  int fd = open_tree (AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  return fd >= 0 ? fd : open (dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Whether the daemon answers: asked as everybody asks, through the kernel, and by the
  * one request that is never answered from a cache. Where all its threads are stuck this
  * does not return, and the manager hears nothing more, which is what it waits for.
@@ -56,8 +68,9 @@ wait_for_signal (gint64 timeout)
 static bool
 is_alive (const char *dir)
 {
+  g_auto (VtreeFd) fd = open_mounted (dir);
   struct statfs st;
-  return statfs (dir, &st) == 0;
+  return fd >= 0 && fstatfs (fd, &st) == 0;
 }
 
 /* The wait status of PID, which ends. */
