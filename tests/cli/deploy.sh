@@ -210,11 +210,12 @@ cp -a "$VTREE_TMP/origin" "$deploy/hello/10/origin"
 expect_exit 0 v rollback hello
 
 # what has expired since is run again, and it is said
-v commit apps/brief "$tree" --expires=2s --quiet >/dev/null
+v commit apps/brief "$tree" --expires=4s --quiet >/dev/null
 v deploy brief apps/brief --quiet >/dev/null
 v commit apps/brief "$tree" --quiet >/dev/null
 v upgrade brief --quiet
-sleep 2
+has_expired() { ! v ls apps/brief@1 >/dev/null 2>&1; }
+check 'it expires' wait_until 20 has_expired
 expect_exit 0 v rollback brief
 check 'the expiry is said' grep -q 'version 1 of apps/brief has expired since' \
   "$VTREE_TMP/stderr"

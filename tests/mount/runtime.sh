@@ -224,11 +224,12 @@ dead() {
   expect_exit 0 v umount "$files"
 }
 
-commit os/expired "$VTREE_TMP/app" --expires=1s
+commit os/expired "$VTREE_TMP/app" --expires=3s
 others=$(v key generate others 2>/dev/null)
 commit os/others "$VTREE_TMP/app" --key=others
 v key distrust "$others" --quiet
-sleep 1.5
+has_expired() { ! v ls os/expired >/dev/null 2>&1; }
+check 'it expires' wait_until 20 has_expired
 cp -r runtime broken
 printf '[Application]\nruntime=os/rt\n' >broken/vtree.ini
 commit os/broken "$VTREE_TMP/broken"
